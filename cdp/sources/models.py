@@ -1,0 +1,31 @@
+"""Where data comes from, and under which purposes and legal bases."""
+
+from django.db import models
+from django.db.models.functions import Now
+
+from cdp.ids import uuid7
+
+
+class Source(models.Model):
+    """A system that sends us data. `purposes` is a list of {"purpose": key, "basis": legal basis}."""
+
+    class Kind(models.TextChoices):
+        HTTP = "http"
+        FILE = "file"
+        STEWARD = "steward"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    name = models.SlugField(unique=True, max_length=60)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.HTTP)
+    purposes = models.JSONField(default=list)
+    priority = models.SmallIntegerField(default=50, help_text="Survivorship: a higher number wins.")
+    region = models.CharField(max_length=2, blank=True, help_text="How phone numbers without country code are read.")
+    # The namespace of userId: sources with the same namespace speak of the same user ids.
+    namespace = models.SlugField(default="main", max_length=60)
+    enabled = models.BooleanField(default=True)
+    key_prefix = models.CharField(max_length=12, blank=True, editable=False)
+    key_hash = models.BinaryField(unique=True, null=True, editable=False)  # SHA-256 of a 256-bit random write key
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,130 @@
+"""Who is who: records, their evidence, links between them, and profiles (clusters) with golden records."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+
+from cdp.ids import uuid7
+
+
+class Record(models.Model):
+    """What one source says of one external id. The unit of sealing: its data key has the same id in the vault."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    source_id = models.UUIDField()
+    key_kind = models.SmallIntegerField()  # KINDS code: user_id, anonymous_id, row
+    key_digest = models.UUIDField()  # blind index of the strongest external id
+    profile_id = models.UUIDField(null=True, db_index=True)
+    # {trait: [value, "2026-01-31T12:00:00.000000Z"]}: declared facts, latest by time observed (ties: greater value)
+    facts = models.JSONField(default=dict)
+    sealed = models.BinaryField(null=True)  # the same shape for identifying and undeclared traits, under the record's key
+    attributes = ArrayField(models.TextField(), default=list)  # names of the declared identifying traits inside `sealed`
+    first_seen = models.DateTimeField()
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source_id", "key_digest"], name="identity_record_once")]
+
+
+class Evidence(models.Model):
+    """An identifier seen on a record: the digest finds it, the sealed value shows it."""
+
+    id = models.BigAutoField(primary_key=True)
+    record = models.ForeignKey(Record, on_delete=models.CASCADE)
+    kind = models.SmallIntegerField()
+    digest = models.UUIDField()
+    sealed = models.BinaryField()
+    first_seen = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "evidence"
+        constraints = [models.UniqueConstraint(fields=["record", "kind", "digest"], name="identity_evidence_once")]
+        indexes = [models.Index(fields=["digest", "kind"])]
+
+
+class RetiredValue(models.Model):
+    """An identifier value that links nobody: junk by list, or shared by more records than its kind allows."""
+
+    pk = models.CompositePrimaryKey("kind", "digest")
+    kind = models.SmallIntegerField()
+    digest = models.UUIDField()
+    reason = models.CharField(max_length=20)  # junk, shared
+    holders = models.IntegerField()
+    at = models.DateTimeField(db_default=Now())
+
+
+class Link(models.Model):
+    """A reason that two records are one person. left < right."""
+
+    id = models.BigAutoField(primary_key=True)
+    left = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    right = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    rule = models.CharField(max_length=30)  # same user_id, same email ...; later: probabilistic
+    kind = models.SmallIntegerField()
+    digest = models.UUIDField(null=True)
+    weight = models.FloatField()  # bits
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["left", "right", "rule", "digest"], name="identity_link_once"),
+            models.CheckConstraint(condition=models.Q(left__lt=models.F("right")), name="identity_link_ordered"),
+        ]
+
+
+class Constraint(models.Model):
+    """What a person decided about two records. Outlives every re-run."""
+
+    class Verdict(models.TextChoices):
+        MUST_LINK = "must_link"
+        CANNOT_LINK = "cannot_link"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    left_id = models.UUIDField()
+    right_id = models.UUIDField(db_index=True)
+    verdict = models.CharField(max_length=12, choices=Verdict)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["left_id", "right_id"], name="identity_constraint_once")]
+
+
+class Profile(models.Model):
+    """A cluster of records: one person. Everything here is derived from the records."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    facts = models.JSONField(default=dict)  # golden facts {trait: value}, for rules and SQL
+    # {trait: {"record": id, "rule": survivorship rule, "at": time observed}} for facts and identifying traits alike:
+    # an identifying value itself is read from that record, under that record's key.
+    provenance = models.JSONField(default=dict)
+    records = models.IntegerField(default=1)
+    version = models.BigIntegerField(default=1)  # ETag
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now())
+
+
+class Redirect(models.Model):
+    """The id of a profile that was merged away answers for ever."""
+
+    old_id = models.UUIDField(primary_key=True)
+    new_id = models.UUIDField(db_index=True)
+    at = models.DateTimeField(db_default=Now())
+
+
+class Merge(models.Model):
+    """History of merges and splits, one row an act."""
+
+    class Kind(models.TextChoices):
+        MERGED = "merged"
+        SPLIT = "split"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=8, choices=Kind)
+    profile_id = models.UUIDField(db_index=True)  # the survivor, or the profile that was split
+    others = ArrayField(models.UUIDField())
+    records = ArrayField(models.UUIDField())  # those that moved
+    because = models.JSONField(default=dict)  # rule counts; ids only
+    actor = models.CharField(max_length=80)
+    undone_at = models.DateTimeField(null=True)
+    at = models.DateTimeField(db_default=Now())
