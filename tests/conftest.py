@@ -35,59 +35,137 @@ def _create(admin: psycopg.Connection[Any], name: str, owner: str, template: str
     admin.execute(statement)
 
 
+BOTH = ["default", "vault"]
+_MINE = (f"test_{os.getpid()}_main", f"test_{os.getpid()}_vault")
+
+
+def _admin() -> "psycopg.Connection[Any]":
+    from django.conf import settings
+
+    return psycopg.connect(settings.ADMIN_DATABASE_URL, autocommit=True)
+
+
+def _templates() -> tuple[str, str]:
+    return f"cdp_template_{_migrations_hash()}", f"cdp_vault_template_{_migrations_hash()}"
+
+
+def _grant(main: str, vault: str) -> None:
+    from django.conf import settings
+
+    from cdp.operations.embedded.provision import grants
+
+    users = {alias: settings.DATABASES[alias]["USER"] for alias in ("default", "owner", "vault")}
+    grants(settings.ADMIN_DATABASE_URL, main=main, vault=vault, owner=users["owner"], app=users["default"],
+           vault_role=users["vault"])
+
+
+def _point(main: str, vault: str) -> None:
+    """Every alias of this process now means these databases."""
+    from django.conf import settings
+    from django.db import connections
+
+    for alias, name in (("default", main), ("owner", main), ("vault", vault)):
+        connections[alias].close()
+        connections[alias].settings_dict["NAME"] = name
+        settings.DATABASES[alias]["NAME"] = name
+
+
+def _clone(admin: "psycopg.Connection[Any]") -> None:
+    """(Re-)creates this process's two databases from the templates."""
+    from django.conf import settings
+
+    for name, alias, template in zip(_MINE, ("owner", "vault"), _templates(), strict=True):
+        admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        _create(admin, name, settings.DATABASES[alias]["USER"], template)
+    _grant(*_MINE)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
     from django.conf import settings
     from django.core.management import call_command
-    from django.db import connections
 
-    from cdp.operations.embedded.provision import grants
-
-    names = {alias: settings.DATABASES[alias]["NAME"] for alias in ("default", "vault")}
-    users = {alias: settings.DATABASES[alias]["USER"] for alias in ("default", "owner", "vault")}
-    suffix = f"{_migrations_hash()}"
-
-    def point(main: str, vault: str) -> None:
-        for alias, name in (("default", main), ("owner", main), ("vault", vault)):
-            connections[alias].close()
-            connections[alias].settings_dict["NAME"] = name
-            settings.DATABASES[alias]["NAME"] = name
-
-    templates = (f"cdp_template_{suffix}", f"cdp_vault_template_{suffix}")
-    mine = (f"test_{os.getpid()}_main", f"test_{os.getpid()}_vault")
-    with django_db_blocker.unblock(), psycopg.connect(settings.ADMIN_DATABASE_URL, autocommit=True) as admin:
-        admin.execute("SELECT pg_advisory_lock(7041)")
+    templates = _templates()
+    with django_db_blocker.unblock(), _admin() as admin:
+        admin.execute("SELECT pg_advisory_lock(7041)")  # one process at a time makes or copies a template
         have = {row[0] for row in admin.execute("SELECT datname FROM pg_database")}
         if not set(templates) <= have:
-            for name in templates:
+            for name, alias in zip(templates, ("owner", "vault"), strict=True):
                 admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            _create(admin, templates[0], users["owner"], None)
-            _create(admin, templates[1], users["vault"], None)
-            grants(settings.ADMIN_DATABASE_URL, main=templates[0], vault=templates[1], owner=users["owner"],
-                   app=users["default"], vault_role=users["vault"])
-            point(*templates)
-            call_command("migrate", database="owner", verbosity=0)
-            call_command("migrate", database="vault", verbosity=0)
-            point(*templates)
-            for alias in ("default", "owner", "vault"):
-                connections[alias].close()
-        for name, owner, template in zip(mine, (users["owner"], users["vault"]), templates, strict=True):
-            admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-            _create(admin, name, owner, template)
-        grants(settings.ADMIN_DATABASE_URL, main=mine[0], vault=mine[1], owner=users["owner"], app=users["default"],
-               vault_role=users["vault"])
+                _create(admin, name, settings.DATABASES[alias]["USER"], None)
+            _grant(*templates)
+            _point(*templates)
+            try:
+                call_command("migrate", database="vault", verbosity=0)
+                call_command("migrate", database="owner", verbosity=0)
+            except BaseException:
+                _point(*_MINE)
+                for name in templates:
+                    admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+                raise
+            _point(*_MINE)
+        _clone(admin)
         admin.execute("SELECT pg_advisory_unlock(7041)")
-    point(*mine)
-    # Child processes that a test starts (web, worker) must see the same databases.
-    os.environ["CDP_TEST_DATABASES"] = ",".join(mine)
+        _point(*_MINE)
     yield
-    with django_db_blocker.unblock(), psycopg.connect(settings.ADMIN_DATABASE_URL, autocommit=True) as admin:
-        point(names["default"], names["vault"])
-        for name in mine:
+    with django_db_blocker.unblock(), _admin() as admin:
+        _point(*_MINE)
+        for name in _MINE:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test that may touch a database may touch the vault's too."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and not marker.kwargs.get("databases"):
+            item.add_marker(pytest.mark.django_db(databases=BOTH, **marker.kwargs), append=False)
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    """What a process remembers (keys, catalogue, sources) must not outlive the rows of one test."""
+    from importlib import import_module
+
+    yield
+    for room in ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys"):
+        try:
+            module = import_module(room)
+        except ModuleNotFoundError:
+            continue
+        module.forget()
 
 
 @pytest.fixture
-def clean(transactional_db: None) -> Iterator[None]:
-    """For tests whose commits must be real (threads, other processes): every table is emptied afterwards."""
-    yield
+def clean(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """For tests whose commits must be real (threads, other processes): afterwards the databases are made anew.
+
+    Do not combine with the `django_db` mark."""
+    from django.db import connections
+
+    with django_db_blocker.unblock():
+        yield
+        for alias in connections:
+            connections[alias].close()
+        with _admin() as admin:
+            admin.execute("SELECT pg_advisory_lock(7041)")
+            _clone(admin)
+            admin.execute("SELECT pg_advisory_unlock(7041)")
+
+
+@pytest.fixture
+def child_environment() -> dict[str, str]:
+    """The environment for a process that a test starts: the same servers, keyring and test databases as here."""
+    from django.conf import settings
+
+    def url(alias: str) -> str:
+        from urllib.parse import quote
+
+        it = settings.DATABASES[alias]
+        return (f"postgresql://{quote(it['USER'])}:{quote(it['PASSWORD'])}@/{it['NAME']}"
+                f"?host={quote(str(it['HOST']), safe='')}&port={it['PORT']}")
+
+    return os.environ | {
+        "DATABASE_URL": url("default"), "OWNER_DATABASE_URL": url("owner"), "VAULT_DATABASE_URL": url("vault"),
+        "BROKER_URL": settings.CELERY_BROKER_URL, "SECRET_KEY": settings.SECRET_KEY,
+    }
