@@ -15,9 +15,9 @@ os.environ.setdefault("DATA_DIR", str(_ROOT / ".data-test"))
 os.environ.setdefault("KEYRING", str(Path(tempfile.gettempdir()) / f"cdp-test-keyring-{os.getpid()}.json"))
 os.environ.setdefault("CDP_TEST_FSYNC_OFF", "1")
 
-import psycopg  # noqa: E402
-import pytest  # noqa: E402
-from psycopg import sql  # noqa: E402
+import psycopg
+import pytest
+from psycopg import sql
 
 
 def _migrations_hash() -> str:
@@ -28,14 +28,8 @@ def _migrations_hash() -> str:
     return digest.hexdigest()[:12]
 
 
-def _create(admin: psycopg.Connection[Any], name: str, owner: str, template: str | None) -> None:
-    statement = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner))
-    if template:
-        statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-    admin.execute(statement)
-
-
 BOTH = ["default", "vault"]
+REMEMBER = ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys")
 _MINE = (f"test_{os.getpid()}_main", f"test_{os.getpid()}_vault")
 
 
@@ -49,14 +43,16 @@ def _templates() -> tuple[str, str]:
     return f"cdp_template_{_migrations_hash()}", f"cdp_vault_template_{_migrations_hash()}"
 
 
-def _grant(main: str, vault: str) -> None:
+def _provision(main: str, vault: str) -> None:
+    """Roles, databases and rights of an installation, as for any other PostgreSQL."""
     from django.conf import settings
 
-    from cdp.operations.embedded.provision import grants
+    from cdp.operations.embedded.provision import provision
 
-    users = {alias: settings.DATABASES[alias]["USER"] for alias in ("default", "owner", "vault")}
-    grants(settings.ADMIN_DATABASE_URL, main=main, vault=vault, owner=users["owner"], app=users["default"],
-           vault_role=users["vault"])
+    parts = {"owner": "owner", "app": "default", "vault": "vault"}
+    roles = {role: settings.DATABASES[alias]["USER"] for role, alias in parts.items()}
+    passwords = {role: settings.DATABASES[alias]["PASSWORD"] for role, alias in parts.items()}
+    provision(settings.ADMIN_DATABASE_URL, {"main": main, "vault": vault}, roles, passwords)
 
 
 def _point(main: str, vault: str) -> None:
@@ -76,13 +72,14 @@ def _clone(admin: "psycopg.Connection[Any]") -> None:
 
     for name, alias, template in zip(_MINE, ("owner", "vault"), _templates(), strict=True):
         admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-        _create(admin, name, settings.DATABASES[alias]["USER"], template)
-    _grant(*_MINE)
+        statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+        owner = settings.DATABASES[alias]["USER"]
+        admin.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template)))
+    _provision(*_MINE)
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    from django.conf import settings
     from django.core.management import call_command
 
     templates = _templates()
@@ -90,10 +87,9 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         admin.execute("SELECT pg_advisory_lock(7041)")  # one process at a time makes or copies a template
         have = {row[0] for row in admin.execute("SELECT datname FROM pg_database")}
         if not set(templates) <= have:
-            for name, alias in zip(templates, ("owner", "vault"), strict=True):
+            for name in templates:
                 admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-                _create(admin, name, settings.DATABASES[alias]["USER"], None)
-            _grant(*templates)
+            _provision(*templates)
             _point(*templates)
             try:
                 call_command("migrate", database="vault", verbosity=0)
@@ -128,7 +124,13 @@ def _forget() -> Iterator[None]:
     from importlib import import_module
 
     yield
-    for room in ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys"):
+    for room in (
+        "cdp.vault.keys",
+        "cdp.vault.blind",
+        "cdp.catalogue.snapshot",
+        "cdp.sources.lookup",
+        "cdp.access.keys",
+    ):
         try:
             module = import_module(room)
         except ModuleNotFoundError:
@@ -162,10 +164,15 @@ def child_environment() -> dict[str, str]:
         from urllib.parse import quote
 
         it = settings.DATABASES[alias]
-        return (f"postgresql://{quote(it['USER'])}:{quote(it['PASSWORD'])}@/{it['NAME']}"
-                f"?host={quote(str(it['HOST']), safe='')}&port={it['PORT']}")
+        return (
+            f"postgresql://{quote(it['USER'])}:{quote(it['PASSWORD'])}@/{it['NAME']}"
+            f"?host={quote(str(it['HOST']), safe='')}&port={it['PORT']}"
+        )
 
     return os.environ | {
-        "DATABASE_URL": url("default"), "OWNER_DATABASE_URL": url("owner"), "VAULT_DATABASE_URL": url("vault"),
-        "BROKER_URL": settings.CELERY_BROKER_URL, "SECRET_KEY": settings.SECRET_KEY,
+        "DATABASE_URL": url("default"),
+        "OWNER_DATABASE_URL": url("owner"),
+        "VAULT_DATABASE_URL": url("vault"),
+        "BROKER_URL": settings.CELERY_BROKER_URL,
+        "SECRET_KEY": settings.SECRET_KEY,
     }

@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Everything installs itself into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+CASES ?= 200
+JOBS ?= 2
+
+.PHONY: demo up test laws bench lint schema lock install install-dev browser clean stop
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed: requirements.txt | $(BIN)/uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/uv
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv pip install --quiet -r requirements-dev.txt
+	touch $@ $(VENV)/.installed
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+demo: install
+	$(BIN)/python manage.py demo $(ARGS)
+
+up: install
+	$(BIN)/python manage.py up $(ARGS)
+
+lint: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	CDP_NO_SERVERS=1 $(BIN)/mypy .
+	CDP_NO_SERVERS=1 $(BIN)/lint-imports
+	$(BIN)/pip-audit --disable-pip --no-deps -r requirements.txt || test -n "$(OFFLINE)"
+
+test: install-dev lint
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+laws: install-dev
+	CASES=$(CASES) $(BIN)/python -m pytest tests/laws tests/journeys -m "slow or not slow" $(ARGS)
+
+bench: install-dev
+	$(BIN)/python manage.py bench $(ARGS)
+
+lock: | $(BIN)/uv
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+
+stop: install
+	$(BIN)/python -m cdp.operations.embedded stop
+
+clean: stop
+	rm -rf .data-test .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,35 @@
+"""`serve`: the web server alone."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+
+class Command(BaseCommand):
+    help = "Runs the web server: admin, REST and the ingestion wire."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=int, default=settings.PORT, help="where to listen (PORT)")
+        parser.add_argument("--listen", default=settings.LISTEN, help="address to listen on (LISTEN)")
+        parser.add_argument("--processes", type=int, default=settings.WEB_PROCESSES, help="(WEB_PROCESSES)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        from granian.constants import Interfaces
+        from granian.log import LogLevels
+        from granian.server import Server
+
+        Server(
+            "cdp.wsgi:application",
+            address=options["listen"],
+            port=options["port"],
+            interface=Interfaces.WSGI,
+            workers=options["processes"],
+            blocking_threads=settings.WEB_THREADS,
+            backlog=2048,
+            websockets=False,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            respawn_interval=0.5,
+            workers_kill_timeout=10,
+        ).serve()

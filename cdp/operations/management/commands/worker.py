@@ -1,0 +1,68 @@
+"""`worker`: the pipeline and the jobs."""
+
+import signal
+import threading
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from cdp.audit import sequencer
+from cdp.operations.family import MANAGE, Child, Family, manage
+from cdp.pipeline import loop
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Runs the pipeline processes and the job worker (Celery). Start as many on as many machines as you like."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES, help="pipeline processes")
+        parser.add_argument("--jobs", type=int, default=1, help="concurrent jobs; 0 runs none here")
+        parser.add_argument("--pipeline-slot", type=int, default=None, help="(internal) be one pipeline process")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["pipeline_slot"] is not None:
+            return self._pipeline(options["pipeline_slot"])
+        children = [manage("worker", "--pipeline-slot", str(slot)) for slot in range(options["processes"])]
+        if options["jobs"]:
+            celery = [
+                MANAGE[0],
+                "-m",
+                "celery",
+                "-A",
+                "cdp.celery",
+                "worker",
+                "--pool",
+                "threads",
+                "--concurrency",
+                str(options["jobs"]),
+                "--loglevel",
+                "WARNING",
+                "--without-gossip",
+                "--without-mingle",
+            ]
+            children.append(Child("jobs", celery))
+        family = Family(children)
+        family.catch_signals()
+        family.run()
+
+    def _pipeline(self, slot: int) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        threads = [
+            threading.Thread(target=loop.run_forever, args=(stop,), kwargs={"slot": slot}, name="pipeline"),
+            threading.Thread(target=sequencer.run_forever, args=(stop,), name="audit"),
+        ]
+        for thread in threads:
+            thread.start()
+        log.info("worker.started", slot=slot)
+        while not stop.wait(0.5):
+            if not all(thread.is_alive() for thread in threads):
+                log.error("worker.thread_died", slot=slot)
+                stop.set()  # the process ends and is started anew: half a worker would look healthy
+        for thread in threads:
+            thread.join(15)

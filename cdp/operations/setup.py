@@ -1,0 +1,24 @@
+"""Brings a database to the state that this version of the code expects. Safe to run at every start and by many at once."""
+
+from collections.abc import Callable
+
+from django.core.management import call_command
+from django.db import connections
+
+from cdp.access.roles import ensure_roles
+
+_LOCK = 7_042
+
+
+def set_up(report: Callable[[str], None]) -> None:
+    """Migrates both databases as their owners and makes the roles. Raises what the migrations raise."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # two commands may start at once
+        try:
+            for alias in ("vault", "owner"):
+                report(f"database {alias}: migrating")
+                call_command("migrate", database=alias, verbosity=0, interactive=False)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
+    connections["owner"].close()
+    ensure_roles()

@@ -1,0 +1,232 @@
+"""One micro-batch: claim -> suppressed? -> consent -> permitted? -> identity -> events -> segments -> counts, in one transaction."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from consent.gpc import gpc_statements
+from consent.permits import permits_many
+from consent.record import Statement, record
+from consent.suppression import suppressed
+from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from identity.observe import Resolution, digests_of, observe
+from segments.refresh import Changes, refresh
+
+from cdp import audit, outbox
+from cdp.catalogue import snapshot
+from cdp.catalogue.observe import observe as observe_fields
+from cdp.events.claim import Claimed, claim, waiting
+from cdp.events.store import StoredEvent, set_aside, settle, store
+from cdp.ids import uuid7
+from cdp.pipeline import wire
+from cdp.sources import lookup
+from cdp.sources.lookup import SourceInfo
+from consent.models import Purpose
+
+log = structlog.get_logger(__name__)
+PASSING = (
+    OperationalError,
+    InterfaceError,
+)  # deadlock, lost connection, server restart: the batch is tried again whole
+
+
+@dataclass
+class Work:
+    """A claimed event on its way through the batch."""
+
+    claimed: Claimed
+    source: SourceInfo
+    reading: wire.Reading
+    digests: tuple[UUID, ...]
+    resolution: Resolution | None = None
+
+
+@dataclass
+class Result:
+    """What a batch came to."""
+
+    claimed: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+def run_batch(limit: int, *, now: datetime, slot: int) -> Result:
+    """Processes up to `limit` waiting events. A batch that fails is bisected down to the event that poisons it, which is
+    set aside as a rejection, so that nothing blocks. Raises OperationalError when the database is away."""
+    try:
+        return _attempt(limit, now=now, slot=slot, ids=None)
+    except PASSING:
+        raise
+    except Exception as error:  # any fault of one event must not stop the others
+        log.warning("pipeline.batch_failed", error=type(error).__name__)
+        return _bisect(waiting(limit), now=now, slot=slot)
+
+
+def _bisect(ids: Sequence[int], *, now: datetime, slot: int) -> Result:
+    result = Result()
+    if not ids:
+        return result
+    try:
+        return _attempt(len(ids), now=now, slot=slot, ids=ids)
+    except PASSING:
+        raise
+    except Exception as error:
+        if len(ids) == 1:
+            log.error("pipeline.poisoned", error=type(error).__name__, inbox_id=ids[0])
+            return _set_aside(ids[0], now=now, slot=slot)
+    for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+        part = _bisect(half, now=now, slot=slot)
+        result.claimed += part.claimed
+        result.outcomes.update(part.outcomes)
+    return result
+
+
+def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
+    with transaction.atomic():
+        claimed = claim(1, ids=[inbox_id])
+        for event in claimed:
+            set_aside(event, "poisoned", at=now)
+            settle({(event.source_id, "rejected"): 1}, slot=slot)
+    return Result(claimed=len(claimed), outcomes=Counter(rejected=len(claimed)))
+
+
+@transaction.atomic
+def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
+    claimed = claim(limit, ids=ids)
+    changed = Changes()
+    result = Result(claimed=len(claimed))
+    counts: Counter[tuple[UUID, str]] = Counter()
+    stored: list[Work] = []
+    if claimed:
+        works = _read(claimed, counts, now=now)
+        works = _unsuppressed(works, counts)
+        _consents(works, now=now)
+        stored = _permitted(works, counts, now=now)
+        _store(stored, counts)
+        changed = _changes(stored)
+    drained = outbox.drain(limit)
+    if changed.profiles:
+        refresh(changed.profiles - set(drained), at=now, changed=changed)
+    if drained:
+        refresh(set(drained), at=now)
+    if claimed:
+        settle(counts, slot=slot)
+        for (_, outcome), n in counts.items():
+            result.outcomes[outcome] += n
+        audit.record(
+            "pipeline.batch",
+            by=audit.SYSTEM,
+            subjects=sorted({work.resolution.record_id for work in stored if work.resolution}),
+            rows=len(claimed),
+            details=dict(result.outcomes),
+        )
+    return result
+
+
+def _read(claimed: Sequence[Claimed], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:
+    catalogue = snapshot.current()
+    sources = lookup.load({event.source_id for event in claimed})
+    works: list[Work] = []
+    for event in claimed:
+        source = sources.get(event.source_id)
+        if source is None:
+            set_aside(event, "unknown_source", at=now)
+            counts[event.source_id, "rejected"] += 1
+            continue
+        reading = wire.read(event.event, source=source, catalogue=catalogue, occurred_at=event.occurred_at)
+        works.append(Work(event, source, reading, digests_of(reading.observation)))
+    return works
+
+
+def _unsuppressed(works: list[Work], counts: Counter[tuple[UUID, str]]) -> list[Work]:
+    """Leaves out what belongs to erased people: counted, not kept."""
+    blocked = suppressed({digest for work in works for digest in work.digests})
+    kept = []
+    for work in works:
+        if blocked and not blocked.isdisjoint(work.digests):
+            counts[work.source.id, "suppressed"] += 1
+        else:
+            kept.append(work)
+    return kept
+
+
+def _consents(works: list[Work], *, now: datetime) -> None:
+    """Records what the events themselves say of consent: also those of events that are then denied, for a refusal must
+    be remembered."""
+    said: list[Statement] = []
+    purposes: dict[str, str] | None = None
+    for work in works:
+        context = work.claimed.event.get("context") or {}
+        if not isinstance(context, dict) or not (context.get("consent") or context.get("gpc")):
+            continue
+        if purposes is None:
+            purposes = {wire.slug(key): key for key in Purpose.objects.values_list("key", flat=True)}
+        said += wire.statements(
+            work.claimed.event,
+            subjects=work.digests,
+            message=work.claimed.message,
+            source=work.source,
+            purposes=purposes,
+            occurred_at=work.claimed.occurred_at,
+        )
+        if context.get("gpc"):
+            said += gpc_statements(work.digests, at=work.claimed.occurred_at, cause=work.claimed.message)
+    if said:
+        record(said, actor="pipeline", at=now)
+
+
+def _permitted(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:
+    """Keeps the events that at least one of their source's purposes permits."""
+    allowed = [False] * len(works)
+    asks: dict[tuple[str, str], list[int]] = {}
+    for position, work in enumerate(works):
+        for purpose, basis in work.source.purposes:
+            asks.setdefault((purpose, basis), []).append(position)
+    for (purpose, basis), positions in asks.items():
+        open_positions = [position for position in positions if not allowed[position]]
+        decisions = permits_many([works[p].digests for p in open_positions], purpose, at=now, basis=basis)
+        for position, decision in zip(open_positions, decisions, strict=True):
+            allowed[position] = decision.allowed
+    for work, ok in zip(works, allowed, strict=True):
+        if not ok:
+            counts[work.source.id, "denied"] += 1
+    return [work for work, ok in zip(works, allowed, strict=True) if ok]
+
+
+def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> None:
+    if not works:
+        return
+    at = max(work.claimed.received_at for work in works)
+    resolutions = observe([work.reading.observation for work in works], at=at)
+    rows = []
+    for work, resolution in zip(works, resolutions, strict=True):
+        work.resolution = resolution
+        rows.append(
+            StoredEvent(
+                id=uuid7(),
+                record_id=resolution.record_id,
+                source_id=work.source.id,
+                type=work.reading.type,
+                name=work.reading.name,
+                message=work.claimed.message,
+                occurred_at=work.claimed.occurred_at,
+                received_at=work.claimed.received_at,
+                facts=work.reading.facts,
+                sealed=work.reading.sealed,
+            )
+        )
+        counts[work.source.id, "stored"] += 1
+    store(rows)
+    observe_fields([split for work in works for split in work.reading.splits], at=at)
+
+
+def _changes(works: list[Work]) -> Changes:
+    return Changes(
+        profiles={work.resolution.profile_id for work in works if work.resolution},
+        events={work.reading.name for work in works if work.reading.name},
+    )
+
+
+__all__ = ["DatabaseError", "Result", "run_batch"]
