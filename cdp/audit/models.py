@@ -15,9 +15,12 @@ class Pending(models.Model):
 
 
 class Entry(models.Model):
-    """One line of the log. Plain ids and no foreign keys: an entry outlives what it speaks of."""
+    """One line of the log. Plain ids and no foreign keys: an entry outlives what it speaks of.
+
+    Only the sequencer appends; migration 0002 refuses every change by trigger and takes the rights to it away."""
 
     sequence = models.BigIntegerField(primary_key=True)
+    entry_id = models.UUIDField()  # given when it was made, before it had a number; binds the sealed reason
     at = models.DateTimeField()
     actor_kind = models.TextField()  # user, key, system
     actor_id = models.TextField()

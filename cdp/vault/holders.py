@@ -1,0 +1,50 @@
+"""The registry of holders: who keeps personal data, and how each finds, exports, erases and purges its own share.
+
+Each room registers its holder in `AppConfig.ready()`; a test fails for a model with sealed fields, facts or digests of
+persons that no holder claims.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+
+class Holder(Protocol):
+    """One owner of personal data."""
+
+    @property
+    def name(self) -> str:
+        """The holder's name in reports and certificates."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models it answers for, as `app_label.modelname`."""
+
+    def find(self, record_ids: Iterable[UUID]) -> int:
+        """How many rows are about these records."""
+
+    def export(self, record_ids: Iterable[UUID]) -> Iterator[dict[str, Any]]:
+        """What is kept about these records, opened, as plain JSON types."""
+
+    def erase(self, record_ids: Iterable[UUID]) -> int:
+        """Deletes what is about these records, in the caller's transaction where it has rows there; how many rows."""
+
+    def purge(self, now: datetime) -> int:
+        """Deletes what has outlived its use at `now`; how many rows."""
+
+
+_holders: dict[str, Holder] = {}
+
+
+def register(holder: Holder) -> None:
+    """Adds a holder. Raises ValueError when another one has its name or claims one of its models."""
+    for other in _holders.values():
+        if other.name == holder.name or set(other.models) & set(holder.models):
+            raise ValueError(f"holder {holder.name}: its name or one of its models is already held by {other.name}")
+    _holders[holder.name] = holder
+
+
+def all_holders() -> tuple[Holder, ...]:
+    """All holders in the order in which they must erase: the rooms above first, the vault's keys last."""
+    return tuple(reversed(_holders.values()))
