@@ -17,7 +17,7 @@ class Inbox(models.Model):
     message = models.UUIDField()  # keyed digest of (source, messageId)
     received_at = models.DateTimeField()
     sealed = models.BinaryField()
-    attempts = models.SmallIntegerField(default=0)
+    attempts = models.SmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name_plural = "inbox"
@@ -81,5 +81,5 @@ class Rejection(models.Model):
     field = models.CharField(max_length=60, blank=True)  # wire field names only
     sealed = models.BinaryField()
     at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
     replayed_at = models.DateTimeField(null=True)
