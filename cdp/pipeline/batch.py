@@ -1,4 +1,4 @@
-"""One micro-batch: claim -> suppressed? -> consent -> permitted? -> identity -> events -> segments -> counts, in one transaction."""
+"""One micro-batch, one transaction: claim, suppressed?, consent, permitted?, identity, events, segments, counts."""
 
 from collections import Counter
 from collections.abc import Sequence
