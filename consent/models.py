@@ -47,6 +47,9 @@ class Notice(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["purpose", "version", "language"], name="consent_notice_once")]
 
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.version} ({self.language})"
+
 
 class Status(models.TextChoices):
     """What an entry of the ledger says."""
@@ -112,19 +115,17 @@ class Party(models.Model):
 
 
 class State(models.Model):
-    """The fold of a party's ledger for one purpose: derived, so that segments can join it. Absent = no entry at all."""
+    """The fold of a party's ledger for one purpose, over all of time: derived, so that segments can join it.
+
+    `verdicts[n]` holds from `moments[n]` until the next moment (bits: `consent.rules.Bit`); before the first there is no
+    entry. At a moment `at` it is `verdicts[width_bucket(at, moments)]`, so that no job has to run when a grant expires.
+    The row of purpose "*" holds for each purpose that has no row of its own."""
 
     pk = models.CompositePrimaryKey("party_id", "purpose")
     party_id = models.UUIDField()
     purpose = models.CharField(max_length=60)
-    granted_until = models.DateTimeField(null=True)  # null: no live grant; 'infinity' does not expire
-    refused = models.BooleanField()  # denied, withdrawn, objected or restricted by any digest (the strictest wins)
-    blocks = ArrayField(models.TextField(), default=list)  # which of denied, withdrawn, objected, restricted
-    flips_at = models.DateTimeField(null=True)  # next moment at which time alone changes this state
-    entries = ArrayField(models.UUIDField(), default=list)  # the ledger entries that decided
-
-    class Meta:
-        indexes = [models.Index(fields=["flips_at"])]
+    moments = ArrayField(models.DateTimeField())
+    verdicts = ArrayField(models.SmallIntegerField())
 
 
 class Suppression(models.Model):

@@ -40,7 +40,6 @@ class Field(models.Model):
     data_class = models.CharField(max_length=12, choices=DataClass, default=DataClass.UNDECLARED)
     identifier = models.CharField(max_length=30, blank=True)  # evidence kind that this trait carries, such as "email"
     purposes = ArrayField(models.TextField(), default=list, blank=True)
-    builtin = models.BooleanField(default=False, editable=False)
     seen = models.BigIntegerField(default=0, editable=False)
     shape = models.JSONField(default=dict, editable=False)  # counts by JSON type and distinct-value sketch: no values
     first_seen = models.DateTimeField(null=True, editable=False)
@@ -50,6 +49,10 @@ class Field(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["scope", "digest"], name="catalogue_field_once")]
+        indexes = [
+            models.Index(fields=["scope"], name="catalogue_undeclared", condition=models.Q(data_class="undeclared"))
+        ]
+        permissions = [("declare_field", "Can see and declare undeclared keys")]
 
     def __str__(self) -> str:
         return f"{self.scope} {self.name or '(undeclared)'}"
@@ -60,3 +63,11 @@ class Version(models.Model):
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=1)
+
+
+class Overflow(models.Model):
+    """Undeclared keys that were not listed because their scope already has as many as are kept."""
+
+    scope = models.CharField(max_length=10, primary_key=True)
+    keys = models.BigIntegerField(default=0)
+    last_seen = models.DateTimeField()

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models.functions import Now
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from cdp.ids import uuid7
 
@@ -27,5 +28,20 @@ class Source(models.Model):
     key_hash = models.BinaryField(unique=True, null=True, editable=False)  # SHA-256 of a 256-bit random write key
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    class Meta:
+        permissions = [("send_to_source", "Can send data and see the runs of this source")]
+
     def __str__(self) -> str:
         return self.name
+
+
+class SourceUserObjectPermission(UserObjectPermissionBase):
+    """A person's right on one source. A direct foreign key: guardian's generic table gets slow."""
+
+    content_object = models.ForeignKey(Source, on_delete=models.CASCADE)
+
+
+class SourceGroupObjectPermission(GroupObjectPermissionBase):
+    """A role's right on one source."""
+
+    content_object = models.ForeignKey(Source, on_delete=models.CASCADE)
