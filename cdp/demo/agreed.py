@@ -1,4 +1,5 @@
-"""What each person agreed to: purposes, notices, and one agreement of every kind (granted, refused, expired, withdrawn, never asked)."""
+"""What each person agreed to: purposes, notices, and one agreement of every kind (granted, refused, expired,
+withdrawn, never asked)."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ NOTICES = tuple(sorted({ask.notice for ask in ASKS} | {WEB_NOTICE}))
 
 @dataclass(frozen=True)
 class Agreement:
-    """One answer to one ask. `status` is what was said (granted or denied); what became of it follows from the times."""
+    """One answer to one ask. `status` is what was said (granted or denied); what became of it follows from the
+    times."""
 
     ask: Ask
     status: str
@@ -59,7 +61,8 @@ class Agreement:
 
 
 def agree(dice: Random, system: str, *, since: datetime, until: datetime) -> dict[str, Agreement]:
-    """A person's answers to all that this system asks, between `since` and `until`; a purpose never answered is absent."""
+    """A person's answers to all that this system asks, between `since` and `until`; a purpose never answered is
+    absent."""
     found: dict[str, Agreement] = {}
     for ask in (ask for ask in ASKS if ask.system == system):
         outcome = chosen(dice, ask.weights)
@@ -83,15 +86,21 @@ def _agreement(dice: Random, ask: Ask, outcome: str, since: datetime, until: dat
 
 def columns(purposes: Sequence[str]) -> list[str]:
     """The columns that a file carries for each purpose: answer, when, until when, withdrawn when."""
-    return [name for purpose in purposes for name in (purpose, f"{purpose}_at", f"{purpose}_until", f"{purpose}_withdrawn_at")]
+    return [
+        name
+        for purpose in purposes
+        for name in (purpose, f"{purpose}_at", f"{purpose}_until", f"{purpose}_withdrawn_at")
+    ]
 
 
 def mapping(system: str) -> list[dict[str, object]]:
     """The `consents` part of the system's declared mapping."""
     return [
         {
-            "purpose": ask.purpose, "status": ask.purpose, "granted_values": ["yes", "1", "Y"], "denied_values": ["no", "0", "N"],
-            "at": f"{ask.purpose}_at", "withdrawn_at": f"{ask.purpose}_withdrawn_at", "expires_at": f"{ask.purpose}_until",
+            "purpose": ask.purpose, "status": ask.purpose, "granted_values": ["yes", "1", "Y"],
+            "denied_values": ["no", "0", "N"],
+            "at": f"{ask.purpose}_at", "withdrawn_at": f"{ask.purpose}_withdrawn_at",
+            "expires_at": f"{ask.purpose}_until",
             "notice": ask.notice, "method": ask.method, "channel": ask.channel,
         }
         for ask in ASKS

@@ -10,14 +10,23 @@ from random import Random
 from cdp.demo import agreed, mess
 from cdp.demo.people import SHOP_PHONE, Person
 from cdp.demo.plans import Plan
-from cdp.demo.truth import Entry
+from cdp.demo.truth import SECOND, Entry
 
 PURPOSES = ("marketing_email", "marketing_sms")
 COLUMNS = [
-    "customer_number", "title", "first_name", "last_name", "email", "phone", "street", "city", "postcode", "state", "country",
+    "customer_number", "title", "first_name", "last_name", "email", "phone", "street", "city", "postcode", "state",
+    "country",
     "birth_date", "created_at", *agreed.columns(PURPOSES),
 ]  # fmt: skip
-JUNK_EMAILS = ("test@example.com", "test@example.com", "anonymous", "anonymous@example.com", "none", "n/a", "noemail@noemail.com")
+JUNK_EMAILS = (
+    "test@example.com",
+    "test@example.com",
+    "anonymous",
+    "anonymous@example.com",
+    "none",
+    "n/a",
+    "noemail@example.com",
+)
 JUNK_PHONES = ("000-000-0000", "000", "0", "1234567890", "999-999-9999")
 TITLES = {"m": ("Mr", "Mr.", "", "Dr"), "f": ("Ms", "Mrs", "", "Dr")}
 
@@ -44,7 +53,8 @@ def write(plans: Sequence[Plan], *, seed: int, until: datetime) -> tuple[list[Ro
 
 
 def _typed_by_the_clerk(dice: Random, known: Sequence[Plan]) -> set[str]:
-    """Whose rows carry the shop's own number: 40 customers, fewer in a small demo, and none who can only be found by phone."""
+    """Whose rows carry the shop's own number: 40 customers, fewer in a small demo, and none who can only be found by
+    phone."""
     free = [plan.customer_number for plan in known if plan.link != "phone"]
     return set(dice.sample(free, min(40, max(12, len(free) // 12), len(free))))
 
@@ -54,7 +64,7 @@ def _again(dice: Random, plan: Plan, until: datetime) -> list[Plan]:
     if dice.random() >= 0.04:
         return []
     later = plan.since + (until - plan.since) * dice.uniform(0.2, 0.9)
-    return [replace(plan, customer_number=f"{plan.customer_number}-2", since=later, reason="second_customer_number", link="again")]
+    return [replace(plan, customer_number=plan.second_number, since=later, reason=SECOND, link="again")]
 
 
 def _row(dice: Random, plan: Plan, *, junk: str, until: datetime) -> tuple[Row, Entry, dict[str, agreed.Agreement]]:
@@ -84,7 +94,11 @@ def _row(dice: Random, plan: Plan, *, junk: str, until: datetime) -> tuple[Row, 
         **written(dice, PURPOSES, said),
     }
     reason = plan.reason if again else ""
-    return row, Entry("crm", plan.customer_number, person.person_id, person.household_id, reason, frozenset(identifiers)), said
+    return (
+        row,
+        Entry("crm", plan.customer_number, person.person_id, person.household_id, reason, frozenset(identifiers)),
+        said,
+    )
 
 
 def _contacts(dice: Random, plan: Plan) -> tuple[str, str]:
@@ -98,7 +112,13 @@ def _contacts(dice: Random, plan: Plan) -> tuple[str, str]:
             return "", person.phone
         return (person.former_email if throw() < 0.5 else ""), (person.former_phone if throw() < 0.5 else "")
     email = person.email if plan.link in ("email", "none") or throw() < 0.93 else ""
-    phone = person.phone if plan.link in ("phone", "none") or throw() < 0.78 else person.former_phone if throw() < 0.4 else ""
+    phone = (
+        person.phone
+        if plan.link in ("phone", "none") or throw() < 0.78
+        else person.former_phone
+        if throw() < 0.4
+        else ""
+    )
     return email, phone
 
 

@@ -20,9 +20,12 @@ YEAR = timedelta(days=365)
 class Manifest:
     """What was written.
 
-    files: system -> its files, in the order to import (crm, loyalty, mailings, pos: one source each, mailings belonging to the source
-    loyalty; web: the script). mappings: the declared mapping of each but web. rows: rows or calls of each. records: records
-    (source, strongest external id) of each system. tags: records by truth tag. persons: true persons with at least one record.
+    files: system -> its files, in the order to import (crm, loyalty, mailings, pos: one source each, mailings
+    belonging to the source
+    loyalty; web: the script). mappings: the declared mapping of each but web. rows: rows or calls of each. records:
+    records
+    (source, strongest external id) of each system. tags: records by truth tag. persons: true persons with at least
+    one record.
     """
 
     folder: Path
@@ -44,9 +47,12 @@ class Manifest:
 
 
 def write(folder: Path, *, households: int | None, seed: int, anchor: datetime) -> Manifest:
-    """Writes crm.csv, loyalty.jsonl, mailings.jsonl, pos/part-N.parquet, web.jsonl, their mappings, and what is true of them: truth.csv
-    (system, external_key, person_id, household_id, tag), misses.json (tags counted and explained), consents.csv (every agreement with
-    its state at `anchor`), manifest.json. The data's year is moved by whole weeks to end in the 7 days up to `anchor` (aware UTC).
+    """Writes crm.csv, loyalty.jsonl, mailings.jsonl, pos/part-N.parquet, web.jsonl, their mappings, and what is true
+    of them: truth.csv
+    (system, external_key, person_id, household_id, tag), misses.json (tags counted and explained), consents.csv
+    (every agreement with
+    its state at `anchor`), manifest.json. The data's year is moved by whole weeks to end in the 7 days up to `anchor`
+    (aware UTC).
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = grocer.load(households).shifted(anchor)
@@ -83,7 +89,13 @@ def write(folder: Path, *, households: int | None, seed: int, anchor: datetime) 
         truth=_truth(folder / "truth.csv", entries, tags),
         misses=_misses(folder / "misses.json", entries, tags),
         consents=_consents(folder / "consents.csv", said, anchor),
-        rows={"crm": len(crm_rows), "loyalty": len(card_rows), "mailings": len(mailed), "pos": baskets, "web": len(calls)},
+        rows={
+            "crm": len(crm_rows),
+            "loyalty": len(card_rows),
+            "mailings": len(mailed),
+            "pos": baskets,
+            "web": len(calls),
+        },
         records=dict(Counter(entry.system for entry in entries)),
         persons=len({entry.person_id for entry in entries} - {truth.NOBODY}),
         tags=dict(sorted(Counter(tags).items())),
@@ -137,12 +149,15 @@ def _misses(path: Path, entries: Sequence[truth.Entry], tags: Sequence[str]) -> 
 
 def _consents(path: Path, said: Iterable[tuple[str, str, agreed.Agreement]], anchor: datetime) -> Path:
     columns = [
-        "system", "external_key", "purpose", "status", "notice", "channel", "method", "at", "expires_at", "withdrawn_at", "state_at_anchor",
+        "system", "external_key", "purpose", "status", "notice", "channel", "method", "at", "expires_at",
+        "withdrawn_at", "state_at_anchor",
     ]  # fmt: skip
     rows = (
         {
-            "system": system, "external_key": key, "purpose": one.ask.purpose, "status": one.status, "notice": one.ask.notice,
-            "channel": one.ask.channel, "method": one.ask.method, "at": crm.stamp(one.at), "expires_at": crm.stamp(one.expires_at),
+            "system": system, "external_key": key, "purpose": one.ask.purpose, "status": one.status,
+            "notice": one.ask.notice,
+            "channel": one.ask.channel, "method": one.ask.method, "at": crm.stamp(one.at),
+            "expires_at": crm.stamp(one.expires_at),
             "withdrawn_at": crm.stamp(one.withdrawn_at), "state_at_anchor": one.state(anchor),
         }
         for system, key, one in said

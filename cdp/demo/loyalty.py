@@ -1,4 +1,5 @@
-"""The loyalty programme: one line a card, with what the household told on the application form (the grocer's real demographics)."""
+"""The loyalty programme: one line a card, with what the household told on the application form (the grocer's real
+demographics)."""
 
 from __future__ import annotations
 
@@ -11,20 +12,31 @@ import pandas as pd
 
 from cdp.demo import agreed, mess
 from cdp.demo.crm import Agreements, stamp, written
-from cdp.demo.grocer import Grocer
+from cdp.demo.grocer import Grocer, rows
 from cdp.demo.people import Person
 from cdp.demo.plans import Plan
 from cdp.demo.truth import Entry
 
 PURPOSES = ("personalisation", "profiling", "analytics")
-FACTS = ("age_band", "income_band", "household_size", "household_composition", "kids_count", "home_ownership", "marital_status")
+FACTS = (
+    "age_band",
+    "income_band",
+    "household_size",
+    "household_composition",
+    "kids_count",
+    "home_ownership",
+    "marital_status",
+)
 TIERS = ((0.9, "gold"), (0.6, "silver"), (0.0, "basic"))  # by the household's rank in a year's revenue
 
 Row = dict[str, Any]
 
 
-def write(plans: Sequence[Plan], grocer: Grocer, *, seed: int, until: datetime) -> tuple[list[Row], list[Entry], Agreements]:
-    """The cards in order of enrolment, their truth, and what each card's holder agreed to by `until`. A lost card keeps its line."""
+def write(
+    plans: Sequence[Plan], grocer: Grocer, *, seed: int, until: datetime
+) -> tuple[list[Row], list[Entry], Agreements]:
+    """The cards in order of enrolment, their truth, and what each card's holder agreed to by `until`. A lost card
+    keeps its line."""
     dice = mess.dice("loyalty", seed)
     facts, tiers = _facts(grocer.demographics), _tiers(grocer.baskets)
     mailings = grocer.campaigns.groupby("household_id").size().to_dict()
@@ -51,18 +63,20 @@ def write(plans: Sequence[Plan], grocer: Grocer, *, seed: int, until: datetime) 
 
 def mailings(plans: dict[int, Plan], grocer: Grocer) -> list[Row]:
     """Which campaign reached which member when (at its start): the grocer's own table, by card number."""
-    frame = grocer.campaigns.merge(grocer.campaign_descriptions, on="campaign_id").sort_values(["start_date", "household_id"])
+    frame = grocer.campaigns.merge(grocer.campaign_descriptions, on="campaign_id").sort_values(
+        ["start_date", "household_id"]
+    )
     return [
         {
-            "mailing": f"mailing-{one.campaign_id}-{one.household_id}",
-            "card_number": plans[one.household_id].card,
-            "campaign_id": str(one.campaign_id),
-            "campaign_type": one.campaign_type,
-            "sent_at": stamp(one.start_date),
-            "ends_at": stamp(one.end_date),
+            "mailing": f"mailing-{one['campaign_id']}-{one['household_id']}",
+            "card_number": plans[one["household_id"]].card,
+            "campaign_id": str(one["campaign_id"]),
+            "campaign_type": one["campaign_type"],
+            "sent_at": stamp(one["start_date"]),
+            "ends_at": stamp(one["end_date"]),
         }
-        for one in frame.itertuples()
-        if plans[one.household_id].card
+        for one in rows(frame)
+        if plans[one["household_id"]].card
     ]
 
 
@@ -130,11 +144,13 @@ def _entry(plan: Plan, card: str, customer_number: str | None, email: str, phone
 
 
 def _facts(demographics: pd.DataFrame) -> dict[int, dict[str, str | None]]:
-    named = demographics.rename(columns={"age": "age_band", "income": "income_band", "household_comp": "household_composition"})
-    values = named[list(FACTS)].astype(object).where(named[list(FACTS)].notna(), None)
-    return dict(zip((int(one) for one in named["household_id"]), values.to_dict("records"), strict=True))
+    named = demographics.rename(
+        columns={"age": "age_band", "income": "income_band", "household_comp": "household_composition"}
+    )
+    return {int(row["household_id"]): {name: row[name] for name in FACTS} for row in rows(named)}
 
 
 def _tiers(baskets: pd.DataFrame) -> dict[int, str]:
     rank = baskets.groupby("household_id")["revenue"].sum().rank(pct=True)
-    return {int(one): next(tier for least, tier in TIERS if share > least) for one, share in rank.items()}  # type: ignore[call-overload]
+    shares = zip(rank.index.to_list(), rank.to_list(), strict=True)
+    return {int(household): next(tier for least, tier in TIERS if share > least) for household, share in shares}

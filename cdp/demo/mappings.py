@@ -14,7 +14,8 @@ DATE_FORMATS = ["%Y-%m-%d", "%m/%d/%Y"]
 def _mapping(**given: Any) -> Mapping:
     """A whole mapping: what is not said is said to be absent."""
     base: Mapping = {
-        "user_id": None, "anonymous_id": None, "message_id": None, "time_zone": "UTC", "traits": {}, "properties": {}, "context": {},
+        "user_id": None, "anonymous_id": None, "message_id": None, "time_zone": "UTC", "traits": {}, "properties": {},
+        "context": {},
         "consents": [], "date_formats": DATE_FORMATS, "region": "US",
     }  # fmt: skip
     return {**base, **given}
@@ -27,8 +28,10 @@ CRM = _mapping(
     user_id="customer_number",
     timestamp="created_at",
     traits={
-        "customer_number": "customer_number", "title": "title", "firstName": "first_name", "lastName": "last_name", "email": "email",
-        "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode", "state": "state", "country": "country",
+        "customer_number": "customer_number", "title": "title", "firstName": "first_name", "lastName": "last_name",
+        "email": "email",
+        "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode", "state": "state",
+        "country": "country",
         "birthday": "birth_date", "createdAt": "created_at",
     },
     consents=agreed.mapping("crm"),
@@ -41,9 +44,12 @@ LOYALTY = _mapping(
     user_id="card_number",
     timestamp="enrolled_at",
     traits={
-        "loyalty_card": "card_number", "customer_number": "customer_number", "firstName": "first_name", "lastName": "last_name",
-        "email": "email", "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode", "country": "country",
-        "birthday": "birth_date", "enrolled_at": "enrolled_at", "tier": "tier", "campaigns_received": "campaigns_received",
+        "loyalty_card": "card_number", "customer_number": "customer_number", "firstName": "first_name",
+        "lastName": "last_name",
+        "email": "email", "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode",
+        "country": "country",
+        "birthday": "birth_date", "enrolled_at": "enrolled_at", "tier": "tier",
+        "campaigns_received": "campaigns_received",
         **{name: name for name in FACTS},
     },
     consents=agreed.mapping("loyalty"),
@@ -73,7 +79,8 @@ POS = _mapping(
     traits={"loyalty_card": "card_number", "email": "e_receipt_to"},
     properties={
         "order_id": "basket_id", "revenue": "revenue", "total_quantity": "total_quantity", "line_count": "line_count",
-        "currency": "currency", "store_id": "store_id", "retail_discount": "retail_discount", "coupon_discount": "coupon_discount",
+        "currency": "currency", "store_id": "store_id", "retail_discount": "retail_discount",
+        "coupon_discount": "coupon_discount",
         "produce_value": "produce_value", "fuel_value": "fuel_value", "products": "lines",
     },
 )  # fmt: skip

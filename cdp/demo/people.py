@@ -16,11 +16,13 @@ AGES = {"19-24": (19, 24), "25-34": (25, 34), "35-44": (35, 44), "45-54": (45, 5
 LOCALES = (("en_US", 0.86), ("es_MX", 0.05), ("de_DE", 0.03), ("pl_PL", 0.02), ("fr_FR", 0.02), ("cs_CZ", 0.02))
 SHOP_PHONE = "+15135550100"  # what a clerk types when the customer gives none: nobody's own number
 BERLIN_FICTION = "+493023125"  # (0)30 23125 000 to 999: Germany's numbers for films
-AREAS = (
-    "201 202 203 205 206 207 208 209 212 213 214 215 216 217 218 219 224 225 228 229 231 234 239 240 248 251 252 253 254 256 260 262 267 "
-    "269 270 276 281 301 302 303 304 305 307 308 309 310 312 313 314 315 316 317 318 319 320 321 323 325 330 334 336 337 339 352 360 361 "
-    "401 402 404 405 406 407 408 409 410 412 413 414 415 417 419 423 425 432 434 435 440 443 501 502 503 504 505 507 508 509 510 512 513"
-).split()  # fmt: skip
+AREAS = [
+    201, 202, 203, 205, 206, 207, 208, 209, 212, 213, 214, 215, 216, 217, 218, 219, 224, 225, 228, 229, 231, 234,
+    239, 240, 248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303, 304, 305, 307, 308,
+    309, 310, 312, 313, 314, 315, 316, 317, 318, 319, 320, 321, 323, 325, 330, 334, 336, 337, 339, 352, 360, 361,
+    401, 402, 404, 405, 406, 407, 408, 409, 410, 412, 413, 414, 415, 417, 419, 423, 425, 432, 434, 435, 440, 443,
+    501, 502, 503, 504, 505, 507, 508, 509, 510, 512, 513,
+]  # fmt: skip
 CANADA = {"ON": ("M5V 2T6", "K1P 5M7", "L8P 4X3"), "BC": ("V6B 1A1", "V8W 1P6"), "QC": ("H2Y 1C6", "G1R 4P5")}
 SECOND_PERSONS = (("couple", 0.56), ("junior", 0.18), ("twin", 0.12), ("sibling", 0.14))
 
@@ -38,9 +40,11 @@ class Address:
 
 @dataclass(frozen=True)
 class Person:
-    """One person, as true as it gets in the demo. `former_*` is what older records still say ("" or None: never changed).
+    """One person, as true as it gets in the demo. `former_*` is what older records still say ("" or None: never
+    changed).
 
-    role: shopper (answers for the household's baskets), couple, twin, junior (father and son of one name), sibling. `email` and `phone` (E.164) of a second person
+    role: shopper (answers for the household's baskets), couple, twin, junior (father and son of one name), sibling.
+    `email` and `phone` (E.164) of a second person
     may be the shopper's own: a family mailbox, a landline.
     """
 
@@ -62,7 +66,8 @@ class Person:
 
 
 def cast(households: Sequence[int], *, seed: int, on: date, age_bands: Mapping[int, str] | None = None) -> list[Person]:
-    """A shopper for each household, and a second member in about one of five; ages as of `on`, within the known age bands."""
+    """A shopper for each household, and a second member in about one of five; ages as of `on`, within the known age
+    bands."""
     troupe = _Troupe(seed, on)
     people: list[Person] = []
     for household in households:
@@ -177,9 +182,13 @@ class _Troupe:
         keep = string.ascii_lowercase
         first, last = ("".join(c for c in plain(name).lower() if c in keep) or "x" for name in (given, family))
         while True:
-            domain = chosen(self.dice, (("gmail.com", 0.3), ("freemail.example", 0.4), ("inbox.example", 0.2), ("post.example.org", 0.1)))
+            domain = chosen(
+                self.dice,
+                (("gmail.com", 0.3), ("freemail.example", 0.4), ("inbox.example", 0.2), ("post.example.org", 0.1)),
+            )
             joined = "_" if domain == "gmail.com" else self.dice.choice((".", "", "-"))
-            mailbox = f"{first}{joined}{last}{self.dice.choice(('', self.dice.randint(1, 99), self.dice.randint(1940, 2004)))}@{domain}"
+            number = self.dice.choice(("", self.dice.randint(1, 99), self.dice.randint(1940, 2004)))
+            mailbox = f"{first}{joined}{last}{number}@{domain}"
             if mailbox not in self.mailboxes:
                 self.mailboxes.add(mailbox)
                 return mailbox

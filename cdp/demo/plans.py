@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from random import Random
 
 from cdp.demo.mess import chosen, dice
@@ -17,13 +17,15 @@ LINKS = (("customer_number", 0.42), ("email", 0.32), ("phone", 0.16), ("none", 0
 class Plan:
     """One person's places. Numbers are "" where the person is not known to that system.
 
-    link: what the loyalty record shares with the CRM record (customer_number, email, phone, none); reason: why it shares nothing.
+    second_number: what a clerk would give who does not find the first. link: what the loyalty record shares with the
+    CRM record (customer_number, email, phone, none); reason: why it shares nothing.
     old_card: a lost card, used until `replaced_at`. since: first known to the grocer.
     """
 
     person: Person
     since: datetime
     customer_number: str
+    second_number: str
     card: str
     old_card: str
     replaced_at: datetime | None
@@ -36,7 +38,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Habits:
-    """What the grocer's data say of the households: who must have a card, who redeems coupons, when each first bought."""
+    """What the grocer's data say of the households: who must have a card, who redeems coupons, when each first
+    bought."""
 
     members: frozenset[int]
     redeemers: frozenset[int]
@@ -46,7 +49,8 @@ class Habits:
 
 
 def plan(people: Sequence[Person], habits: Habits, *, seed: int) -> list[Plan]:
-    """A plan for each person, in order. Whoever answers for demographics or campaigns holds a card: the programme told us of them."""
+    """A plan for each person, in order. Whoever answers for demographics or campaigns holds a card: the programme
+    told us of them."""
     throw = dice("plans", seed)
     numbers = _Numbers(throw, len(people) * 2)
     return [_plan(throw, numbers, person, habits) for person in people]
@@ -87,6 +91,7 @@ def _plan(throw: Random, numbers: _Numbers, person: Person, habits: Habits) -> P
         person=person,
         since=since,
         customer_number=customer_number,
+        second_number=numbers.customer(),
         card=numbers.card() if card else "",
         old_card=numbers.card() if lost else "",
         replaced_at=habits.year_start + timedelta(days=throw.randint(90, 270)) if lost else None,
@@ -103,10 +108,14 @@ def _since(throw: Random, person: Person, habits: Habits) -> datetime:
     first = habits.first_bought.get(person.household_id, habits.year_start)
     if person.role != "shopper":
         recent = throw.random() < 0.15
-        return habits.until - timedelta(days=throw.randint(2, 28) if recent else throw.randint(60, 2500), minutes=throw.randrange(1440))
+        return habits.until - timedelta(
+            days=throw.randint(2, 28) if recent else throw.randint(60, 2500), minutes=throw.randrange(1440)
+        )
     if first > habits.year_start + timedelta(days=45):
         return first - timedelta(minutes=throw.randint(5, 600))
-    return habits.year_start - timedelta(days=throw.randint(30, 2500), minutes=throw.randrange(1440))
+    since = habits.year_start - timedelta(days=throw.randint(30, 2500), minutes=throw.randrange(1440))
+    of_age = datetime.combine(person.birth_date, time(), UTC) + timedelta(days=18 * 366)
+    return min(max(since, of_age), habits.year_start)
 
 
 def _reason(throw: Random, person: Person) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cdp.demo.grocer import Grocer
+from cdp.demo.grocer import Grocer, rows
 from cdp.demo.plans import Plan
 from cdp.demo.truth import Entry
 
@@ -22,7 +22,8 @@ E_RECEIPTS = 0.6  # of those; and 0.88 of the baskets of people without a card
 def write(folder: Path, plans: Mapping[int, Plan], grocer: Grocer, *, seed: int) -> tuple[list[Path], int, list[Entry]]:
     """Writes pos/part-N.parquet; the paths, the number of baskets, and the truth of each till key.
 
-    Columns: basket_id, shopper_key (never null: card, else e-receipt account, else receipt), card_number, receipt_key (only without
+    Columns: basket_id, shopper_key (never null: card, else e-receipt account, else receipt), card_number, receipt_key
+    (only without
     a card), e_receipt_to (e-mail), store_id, occurred_at (UTC), currency, the amounts of `Grocer.baskets`, lines.
     """
     frame = _keyed(plans, grocer, np.random.default_rng([seed, 7]))
@@ -67,9 +68,11 @@ def _keyed(plans: Mapping[int, Plan], grocer: Grocer, random: np.random.Generato
 def _entries(frame: pd.DataFrame, plans: Mapping[int, Plan]) -> list[Entry]:
     seen = frame.drop_duplicates("shopper_key")[["shopper_key", "household_id", "card_number", "e_receipt_to"]]
     entries = []
-    for row in seen.astype(object).where(seen.notna(), None).itertuples():
-        person = plans[int(row.household_id)].person
-        identifiers = {("loyalty_card", str(row.card_number))} if row.card_number else set()
-        identifiers |= {("email", str(row.e_receipt_to))} if row.e_receipt_to else set()
-        entries.append(Entry("pos", str(row.shopper_key), person.person_id, person.household_id, "", frozenset(identifiers)))
+    for row in rows(seen):
+        person = plans[int(row["household_id"])].person
+        identifiers = {("loyalty_card", str(row["card_number"]))} if row["card_number"] else set()
+        identifiers |= {("email", str(row["e_receipt_to"]))} if row["e_receipt_to"] else set()
+        entries.append(
+            Entry("pos", str(row["shopper_key"]), person.person_id, person.household_id, "", frozenset(identifiers))
+        )
     return entries

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 NOBODY = "nobody"  # A record that many people share by mistake (the user id "anonymous"): right only if it stays alone.
 # What no matcher can find, for there is nothing of the person in it: score with and without these.
 UNLINKABLE = frozenset({"no_identifier", "never_signed_in"})
+SECOND = "second_customer_number"
 # Records that deterministic links do not join to the rest of their person.
 PROBABILISTIC = frozenset(
     {
-        "changed_email_and_phone", "changed_email", "typo_in_every_identifier", "no_contact_given", "married_and_new_contacts",
-        "second_customer_number", "no_shared_identifier",
+        "changed_email_and_phone", "changed_email", "typo_in_every_identifier", "no_contact_given",
+        "married_and_new_contacts",
+        SECOND, "no_shared_identifier",
     }
 )  # fmt: skip
 
@@ -40,7 +42,8 @@ def tags(entries: Sequence[Entry]) -> list[str]:
     no_identifier        nothing of the person is in it: a receipt paid in cash (UNLINKABLE)
     never_signed_in      a device that browsed and never said whose it was (UNLINKABLE)
     junk_identifier      many people's (NOBODY)
-    one of PROBABILISTIC no exact value reaches it from the main part of its person's records: only names, dates and places do
+    one of PROBABILISTIC no exact value reaches it from the main part of its person's records: only names, dates and
+    places do
     """
     found: list[str] = [""] * len(entries)
     people: dict[str, list[int]] = defaultdict(list)
@@ -58,13 +61,17 @@ def _tags_of_one(person: str, records: list[Entry]) -> list[str]:
     part = _parts(records)
     crowd = Counter(part)
     blank = {at: "no_identifier" for at, one in enumerate(records) if not one.identifiers}
-    blank |= {at: "never_signed_in" for at, one in enumerate(records) if one.reason == "never_signed_in" and crowd[part[at]] == 1}
+    blank |= {
+        at: "never_signed_in"
+        for at, one in enumerate(records)
+        if one.reason == "never_signed_in" and crowd[part[at]] == 1
+    }
     named = [at for at in range(len(records)) if at not in blank]
     if not named:
         return list(blank.values())
     sizes = Counter(part[at] for at in named)
     # The part with the CRM record leads a draw: that is the record which the others are looked up in.
-    leads = {part[at] for at in named if records[at].system == "crm" and records[at].reason != "second_customer_number"}
+    leads = {part[at] for at in named if records[at].system == "crm" and records[at].reason != SECOND}
     main = max(sizes, key=lambda one: (sizes[one], one in leads, -one))
     reasons = {part[at]: records[at].reason for at in named if records[at].reason and part[at] != main}
     reason_of_main = next((records[at].reason for at in named if part[at] == main and records[at].reason), "")

@@ -1,8 +1,10 @@
 """The web shop: a script of tracking calls in order of time, anonymous first, for the real SDK to send.
 
-A call is {"call": "identify|track|page|screen|group|alias", ...} with the keyword arguments of segment-analytics-python 2.4.0;
+A call is {"call": "identify|track|page|screen|group|alias",
+...} with the keyword arguments of segment-analytics-python 2.4.0;
 `timestamp` is ISO 8601 text in the file and an aware datetime from `read`.
-Coupon Redeemed is the grocer's own table; Order Completed on the web is invented: a few articles of a basket that the household really
+Coupon Redeemed is the grocer's own table; Order Completed on the web is invented: a few articles of a basket that the
+household really
 bought, ordered again (order_id "W-..."), beside the till's baskets and never instead of them.
 """
 
@@ -19,21 +21,23 @@ from typing import Any
 from cdp.demo import mess
 from cdp.demo.agreed import WEB_NOTICE
 from cdp.demo.crm import stamp
-from cdp.demo.grocer import Grocer
+from cdp.demo.grocer import Grocer, rows
 from cdp.demo.plans import Plan
 from cdp.demo.truth import NOBODY, Entry
 
 PAGES = ("Home", "Offers", "Recipes", "Store finder", "Delivery")
 AGENTS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
     "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
 )
 DELIVERY_PLANS = (("free", 0.7), ("plus", 0.22), ("family", 0.08))
 Call = dict[str, Any]
 
 
-def write(plans: Sequence[Plan], grocer: Grocer, *, seed: int, start: datetime, until: datetime) -> tuple[list[Call], list[Entry]]:
+def write(
+    plans: Sequence[Plan], grocer: Grocer, *, seed: int, start: datetime, until: datetime
+) -> tuple[list[Call], list[Entry]]:
     """All calls between about `start` and `until`, and the truth of each user id and each anonymous id."""
     script = _Script(mess.dice("web", seed), grocer, start, until)
     online = [plan for plan in plans if plan.web_id]
@@ -43,7 +47,8 @@ def write(plans: Sequence[Plan], grocer: Grocer, *, seed: int, start: datetime, 
     script.strays()
     calls = sorted(script.calls, key=lambda one: one["timestamp"])
     for number, call in enumerate(calls, start=1):
-        # The SDK's alias() takes no anonymous id, but every call takes a message id: sending the script twice changes nothing.
+        # The SDK's alias() takes no anonymous id, but every call takes a message id: sending the script twice changes
+        # nothing.
         call["message_id"] = f"web-{seed}-{number:06d}"
     return calls, script.entries()
 
@@ -64,12 +69,21 @@ class _Script:
         self.users: dict[str, Entry] = {}
         self.devices: dict[str, list[tuple[Plan, str]]] = defaultdict(list)
         self.lines = grocer.baskets["lines"]
-        self.baskets: dict[int, list[int]] = {int(one): list(at) for one, at in grocer.baskets.groupby("household_id").indices.items()}
+        self.baskets: dict[int, list[int]] = defaultdict(list)
+        for place, household in enumerate(grocer.baskets["household_id"].to_list()):
+            self.baskets[household].append(place)
         self.coupons: dict[int, list[tuple[datetime, str, str, str]]] = defaultdict(list)
-        types = dict(zip(grocer.campaign_descriptions["campaign_id"], grocer.campaign_descriptions["campaign_type"], strict=True))
-        for row in grocer.redemptions.itertuples():
-            redeemed = (row.redemption_date.to_pydatetime(), str(row.coupon_upc), str(row.campaign_id), types[row.campaign_id])
-            self.coupons[int(row.household_id)].append(redeemed)
+        types = dict(
+            zip(grocer.campaign_descriptions["campaign_id"], grocer.campaign_descriptions["campaign_type"], strict=True)
+        )
+        for row in rows(grocer.redemptions):
+            redeemed = (
+                row["redemption_date"].to_pydatetime(),
+                str(row["coupon_upc"]),
+                str(row["campaign_id"]),
+                types[row["campaign_id"]],
+            )
+            self.coupons[int(row["household_id"])].append(redeemed)
         self.nobody: list[str] = []
 
     def shared_devices(self, online: Sequence[Plan]) -> dict[str, str]:
@@ -94,12 +108,21 @@ class _Script:
         coupons = self.coupons.get(plan.person.household_id, []) if plan.person.role == "shopper" else []
         first = self._first_visit(plan, coupons[0][0] if coupons else None)
         context = self._context()
-        devices = [self.device()] + ([self.device()] if self.dice.random() < 0.25 else []) + ([shared] if shared else [])
+        devices = (
+            [self.device()] + ([self.device()] if self.dice.random() < 0.25 else []) + ([shared] if shared else [])
+        )
         for number, device in enumerate(devices):
-            self._browse(plan, device, first + timedelta(days=number * 3), context, signs_in_as=self._account(plan, number, len(devices)))
+            self._browse(
+                plan,
+                device,
+                first + timedelta(days=number * 3),
+                context,
+                signs_in_as=self._account(plan, number, len(devices)),
+            )
         last = first + timedelta(days=len(devices) * 3)
         if plan.alias_of:
             self._call("alias", last, context, previous_id=plan.alias_of, user_id=plan.web_id)
+            self._sign_in(plan, plan.web_id, devices[0], last + timedelta(minutes=1), context)
         for order in range(mess.chosen(self.dice, ((0, 0.5), (1, 0.25), (2, 0.15), (4, 0.10)))):
             self._order(plan, devices[0], last, context, order)
         for day, coupon, campaign, kind in coupons:
@@ -108,14 +131,18 @@ class _Script:
             self._track(plan, devices[0], at, context, "Coupon Redeemed", properties)
         if self.dice.random() < 0.03:
             club = f"club-{plan.person.household_id % 7}"
-            self._call("group", last, context, user_id=plan.web_id, group_id=club, traits={"name": f"Recipe club {club[-1]}"})
+            self._call(
+                "group", last, context, user_id=plan.web_id, group_id=club, traits={"name": f"Recipe club {club[-1]}"}
+            )
 
     def strays(self) -> None:
         """A broken page sends the user id "anonymous" for whoever is there: it must not make one customer of them."""
         for _ in range(8):
             device, at = self.device(), self.start + (self.until - self.start) * self.dice.random()
             self.nobody.append(device)
-            self._call("identify", at, self._context(), user_id="anonymous", anonymous_id=device, traits={"plan": "free"})
+            self._call(
+                "identify", at, self._context(), user_id="anonymous", anonymous_id=device, traits={"plan": "free"}
+            )
 
     def entries(self) -> list[Entry]:
         """User ids first, then anonymous ids. A shared device counts for the person who used it first."""
@@ -126,12 +153,14 @@ class _Script:
             found.append(Entry("web", device, person.person_id, person.household_id, used[0][1], identifiers))
         if self.nobody:
             found.append(Entry("web", "anonymous", NOBODY, 0))
+        for number, device in enumerate(self.nobody, start=1):
+            found.append(Entry("web", device, f"stranger{number}", 0, "", frozenset({("anonymous_id", device)})))
         return found
 
     def _first_visit(self, plan: Plan, coupon: datetime | None) -> datetime:
         begin = max(plan.since, self.start)
         # More of the shop's accounts are young than old; the last day is left for the visit itself.
-        at = begin + (self.until - timedelta(days=13) - begin) * self.dice.random() ** 0.6
+        at: datetime = begin + (self.until - timedelta(days=13) - begin) * self.dice.random() ** 0.6
         at = max(at, min(begin, self.until - timedelta(days=13)))
         return at if coupon is None else min(at, coupon - timedelta(days=9, minutes=self.dice.randrange(600)))
 
@@ -158,8 +187,19 @@ class _Script:
         for minute in range(self.dice.randint(0, 2)):
             seen = self._products(plan, 1)
             if seen:
-                viewed = {"product_id": seen[0]["product_id"], "category": seen[0]["category"], "department": seen[0]["department"]}
-                self._call("track", at + timedelta(minutes=2 + minute), context, anonymous_id=device, event="Product Viewed", properties=viewed)
+                viewed = {
+                    "product_id": seen[0]["product_id"],
+                    "category": seen[0]["category"],
+                    "department": seen[0]["department"],
+                }
+                self._call(
+                    "track",
+                    at + timedelta(minutes=2 + minute),
+                    context,
+                    anonymous_id=device,
+                    event="Product Viewed",
+                    properties=viewed,
+                )
         self.devices[device].append((plan, self._reason(plan) if signs_in_as else "never_signed_in"))
         if signs_in_as:
             self._sign_in(plan, signs_in_as, device, at + timedelta(minutes=6), context)
@@ -168,7 +208,8 @@ class _Script:
         person = plan.person
         email = self._email(plan)
         traits = {
-            "firstName": person.given, "lastName": person.former_family or person.family, "email": email, "country": person.address.country,
+            "firstName": person.given, "lastName": person.former_family or person.family, "email": email,
+            "country": person.address.country,
             "plan": mess.chosen(mess.dice(person.person_id), DELIVERY_PLANS), "createdAt": stamp(at),
         }  # fmt: skip
         identifiers = {("email", email), ("anonymous_id", device), ("user_id", account)}
@@ -186,7 +227,8 @@ class _Script:
 
     def _short_lived(self, at: datetime) -> Call:
         return {
-            "purpose": "marketing_email", "status": "granted", "at": stamp(at), "expires_at": stamp(at + timedelta(days=90)),
+            "purpose": "marketing_email", "status": "granted", "at": stamp(at),
+            "expires_at": stamp(at + timedelta(days=90)),
             "notice": WEB_NOTICE, "method": "checkbox", "channel": "web",
         }  # fmt: skip
 
@@ -219,11 +261,20 @@ class _Script:
         baskets = self.baskets.get(plan.person.household_id, [])
         if not baskets:
             return []
-        lines = [one for one in self.lines.iloc[self.dice.choice(baskets)] if one["category"] and 0 < one["quantity"] < 50]
+        lines = [
+            one for one in self.lines.iloc[self.dice.choice(baskets)] if one["category"] and 0 < one["quantity"] < 50
+        ]
         return self.dice.sample(lines, min(how_many, len(lines)))
 
     def _track(self, plan: Plan, device: str, at: datetime, context: Call, event: str, properties: Call) -> None:
         self._call("track", at, context, user_id=plan.web_id, anonymous_id=device, event=event, properties=properties)
 
     def _call(self, kind: str, at: datetime, context: Call, **arguments: Any) -> None:
-        self.calls.append({"call": kind, **arguments, "context": context, "timestamp": min(at, self.until).isoformat(timespec="milliseconds")})
+        self.calls.append(
+            {
+                "call": kind,
+                **arguments,
+                "context": context,
+                "timestamp": min(at, self.until).isoformat(timespec="milliseconds"),
+            }
+        )
