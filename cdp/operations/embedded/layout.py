@@ -13,9 +13,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,7 +112,8 @@ class Layout:
                 directory.mkdir(mode=0o700, exist_ok=True)
                 claim(directory, self.data_dir)
         except PermissionError as error:
-            raise EmbeddedServerError(f"{self.data_dir} belongs to another user; set DATA_DIR to one of yours") from error
+            text = f"{self.data_dir} belongs to another user; set DATA_DIR to one of yours"
+            raise EmbeddedServerError(text) from error
 
     def read_state(self) -> dict[str, Any]:
         """The supervisor's last word; empty when there is none."""
@@ -174,10 +177,11 @@ def make_secrets(layout: Layout) -> dict[str, Any]:
 
 def _run_dir(layout: Layout) -> str:
     inside = str(layout.data_dir / "run")
-    if len(os.fsencode(inside)) <= _SOCKET_DIR_LIMIT:
+    # PostgreSQL splits the setting at commas, and clients differ in how they quote a path inside a URL.
+    if len(os.fsencode(inside)) <= _SOCKET_DIR_LIMIT and re.fullmatch(r"[\w./+-]+", inside, re.ASCII):
         return inside
     name = "cdp-" + hashlib.sha256(os.fsencode(layout.data_dir)).hexdigest()[:16]
-    for base in (tempfile.gettempdir(), "/tmp"):
+    for base in (tempfile.gettempdir(), "/tmp"):  # noqa: S108  # open_run_dir checks whose it is.
         candidate = os.path.join(os.path.realpath(base), name)
         if len(os.fsencode(candidate)) <= _SOCKET_DIR_LIMIT:
             return candidate
@@ -189,10 +193,8 @@ def open_run_dir(path: Path, uid: int, gid: int) -> None:
 
     Raises EmbeddedServerError when somebody else made it first (it may lie in a directory open to all).
     """
-    try:
+    with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    except FileExistsError:
-        pass
     found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid not in {os.geteuid(), uid}:
         raise EmbeddedServerError(f"{path} is not a directory of ours; remove it")

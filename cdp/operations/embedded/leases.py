@@ -105,7 +105,6 @@ def _start(layout: Layout, wanted: tuple[str, ...], *, seconds: float) -> None:
 
 
 def _bring_up(layout: Layout, wanted: tuple[str, ...], deadline: float) -> None:
-    layout.stop_request.unlink(missing_ok=True)
     for name in wanted:
         layout.wants(name).touch(mode=0o600)
         claim(layout.wants(name), layout.data_dir)
@@ -120,6 +119,7 @@ def _bring_up(layout: Layout, wanted: tuple[str, ...], deadline: float) -> None:
             spawned = True
             # The old word goes first, so that nobody takes it for the new supervisor's.
             layout.state.unlink(missing_ok=True)
+            layout.stop_request.unlink(missing_ok=True)
             _spawn(layout)
             _wait_for_supervisor(layout, deadline)
         time.sleep(0.01)
@@ -153,7 +153,7 @@ def _spawn(layout: Layout) -> None:
     with open(log, "ab") as output:
         os.fchmod(output.fileno(), 0o600)
         claim(log, layout.data_dir)
-        subprocess.run(
+        subprocess.run(  # noqa: S603
             [sys.executable, "-m", "cdp.operations.embedded", "supervise", "--data-dir", str(layout.data_dir)],
             check=True,
             cwd="/",

@@ -60,11 +60,12 @@ class Postgres:
         self.clear()
         if not (self.cluster / "PG_VERSION").exists():
             self._make_cluster()
+        self._own_cluster()
         self._write("postgresql.conf", configuration(Path(self.record["run_dir"]), PORT))
         self._write("pg_hba.conf", _HBA)
         if not (self.cluster / "local.conf").exists():
             self._write("local.conf", "# Settings of your own; they win over postgresql.conf.\n")
-        self.child = subprocess.Popen(
+        self.child = subprocess.Popen(  # noqa: S603
             [str(self.programs / "postgres"), "-D", str(self.cluster)],
             preexec_fn=becoming(self.account, when_parent_dies=signal.SIGINT),
             cwd="/",
@@ -81,12 +82,17 @@ class Postgres:
 
     def after_start(self) -> None:
         """Roles and databases, when the script is newer than what the cluster has."""
-        from cdp.operations.embedded.provision import fingerprint, provision  # The driver is not needed to restart.
+        import psycopg  # Here, because it is slow to load and rarely needed.
+
+        from cdp.operations.embedded.provision import fingerprint, provision
 
         wanted = fingerprint()
         if self.record.get("provisioned") != wanted:
             urls = servers(self.record, postgres=True, valkey=False)
-            provision(urls.admin_url, DATABASES, ROLES, self.record["passwords"])
+            try:
+                provision(urls.admin_url, DATABASES, ROLES, self.record["passwords"])
+            except psycopg.Error as error:
+                raise EmbeddedServerError(f"roles and databases cannot be set up: {error}") from error
             self.record["provisioned"] = wanted
             write_json(self.layout.credentials, self.record, like=self.layout.data_dir)
 
@@ -100,7 +106,10 @@ class Postgres:
         postmaster = self._running_postmaster()
         if postmaster:
             self._shut_down(postmaster)
-        orphans = lambda: processes.working_in(self.cluster)  # noqa: E731
+
+        def orphans() -> list[int]:
+            return processes.working_in(self.cluster)
+
         if not processes.end(orphans, [(signal.SIGQUIT, 5), (signal.SIGKILL, 5)]):
             raise EmbeddedServerError(f"processes still use {self.cluster}: {orphans()}")
         lines = self._pid_file()
@@ -158,12 +167,19 @@ class Postgres:
         unfinished.rename(self.cluster)
         self.record["provisioned"] = ""
 
+    def _own_cluster(self) -> None:
+        """A cluster that root copied belongs to root, and PostgreSQL would refuse it."""
+        if os.geteuid() == 0 and self.cluster.stat().st_uid != self.account.uid:
+            for folder, _, files in os.walk(self.cluster):
+                for path in (folder, *(os.path.join(folder, file) for file in files)):
+                    os.chown(path, self.account.uid, self.account.gid, follow_symlinks=False)
+
     def _initdb(self, cluster: Path, password: Path) -> None:
         # The builtin provider sorts by code point and knows the cases of all letters, whatever the system's libc.
-        done = subprocess.run(
-            [str(self.programs / "initdb"), "-D", str(cluster), "-U", SUPERUSER, f"--pwfile={password}"]
-            + ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
-            + ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        options = ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions", *locale]
+        done = subprocess.run(  # noqa: S603
+            [str(self.programs / "initdb"), "-D", str(cluster), "-U", SUPERUSER, f"--pwfile={password}", *options],
             preexec_fn=becoming(self.account, when_parent_dies=signal.SIGKILL),
             cwd="/",
             env=ENVIRONMENT,
@@ -181,4 +197,3 @@ class Postgres:
         os.chown(temporary, self.account.uid, self.account.gid)
         temporary.chmod(0o600)
         temporary.replace(path)
-

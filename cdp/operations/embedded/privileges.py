@@ -112,7 +112,7 @@ def reaching(account: Account, directory: Path, program: Path) -> Account | None
         # A second program behind the shell shows that the right survives exec, and exec again.
         script = 'cd "$1" && exec "$2" --version'
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603
                 ["/bin/sh", "-c", script, "sh", str(directory), str(program)],
                 preexec_fn=becoming(candidate),
                 cwd="/",

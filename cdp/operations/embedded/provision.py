@@ -19,9 +19,7 @@ def fingerprint() -> str:
     return hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
 
 
-def provision(
-    admin_url: str, names: Mapping[str, str], roles: Mapping[str, str], passwords: Mapping[str, str]
-) -> None:
+def provision(admin_url: str, names: Mapping[str, str], roles: Mapping[str, str], passwords: Mapping[str, str]) -> None:
     """Create or correct roles and databases.
 
     ``names`` has the databases ``main`` and ``vault``, ``roles`` the roles ``owner``, ``app`` and ``vault``,
@@ -29,6 +27,13 @@ def provision(
     that no server log or pg_stat_activity can show them. Raises psycopg.Error.
     """
     variables = {"main_database": names["main"], "vault_database": names["vault"], **roles}
+    with psycopg.connect(admin_url, autocommit=True) as guard:
+        # Two at once would both alter the roles, and one of them fail. The lock goes with its connection.
+        guard.execute("select pg_advisory_lock(hashtext('provision'))")
+        _run(admin_url, variables, roles, passwords)
+
+
+def _run(admin_url: str, variables: dict[str, str], roles: Mapping[str, str], passwords: Mapping[str, str]) -> None:
     connection = psycopg.connect(admin_url, autocommit=True)
     try:
         for key, role in roles.items():
@@ -81,7 +86,7 @@ def _fill(statement: str, variables: Mapping[str, str], connection: psycopg.Conn
 
 
 def _verbatim(text: str) -> sql.SQL:
-    return sql.SQL(text)  # type: ignore[arg-type]  # The script is ours; only quoted values are put into it.
+    return sql.SQL(text)  # The script is ours; only quoted values are put into it.
 
 
 def _required(found: re.Match[str] | None) -> str:

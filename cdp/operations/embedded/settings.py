@@ -96,7 +96,7 @@ def available_memory() -> int:
 def _shared_memory_type() -> str:
     """Containers often have 64 MB in /dev/shm, too little for parallel queries: then files in the cluster."""
     try:
-        place = os.statvfs("/dev/shm")
+        place = os.statvfs("/dev/shm")  # noqa: S108
     except OSError:
         return "mmap"
     return "posix" if place.f_blocks * place.f_frsize >= 256 * _MB else "mmap"

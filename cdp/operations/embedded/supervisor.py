@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -15,7 +17,6 @@ from cdp.operations.embedded.layout import EmbeddedServerError, Layout, claim, m
 from cdp.operations.embedded.privileges import reaching, server_account
 
 IDLE_SECONDS = 5.0  # How long the servers outlive the last lease: commands of a script follow each other.
-READY_SECONDS = 120.0  # Recovery after a crash may have to replay max_wal_size.
 ATTEMPTS = 6
 _LOG_LIMIT = 5 * 1024 * 1024
 
@@ -32,6 +33,10 @@ class Server(Protocol):
     def end(self) -> None: ...
 
 
+class DoesNotStartError(RuntimeError):
+    """A server never became ready: to try again would change nothing."""
+
+
 @dataclass
 class Watch:
     """A server and what happened to it."""
@@ -42,44 +47,47 @@ class Watch:
     starts: int = 0
     failures: int = 0
     started_at: float = 0.0
-    next_try: float = field(default=0.0)
+    next_try: float = 0.0
 
     def tick(self, now: float) -> None:
         """Bring the server one step nearer to ready. ``now`` is monotonic seconds.
 
-        Raises EmbeddedServerError when it never became ready in several attempts.
+        Raises DoesNotStartError when it never became ready in several attempts.
         """
         child = self.server.child
-        if child is None or child.poll() is not None:
-            if child is not None:
+        try:
+            if child is not None and child.poll() is not None:
                 say(f"{self.server.name} ended with {child.returncode}")
                 self.server.child = None
-                self._failed(now, quick=not self.ready)
-            elif now >= self.next_try:
-                self._start(now)
-        elif not self.ready:
-            if self.server.is_ready():
-                self.server.after_start()
-                self.ready = self.was_ready = True
-                self.failures = 0
-                say(f"{self.server.name} is ready after {time.monotonic() - self.started_at:.2f} s")
-            elif now - self.started_at > READY_SECONDS:
-                self.server.end()
-                self._failed(now, quick=True)
+                self._failed(now, "it ended at once")
+            elif child is None and now >= self.next_try:
+                self.starts += 1
+                self.started_at = now
+                self.server.start()
+            elif child is not None and not self.ready and self.server.is_ready():
+                self._came_up()
+        except (EmbeddedServerError, OSError) as error:
+            say(f"{self.server.name}: {error}")
+            if isinstance(error, EmbeddedServerError) and not self.was_ready:
+                raise  # Something that a person has to put right.
+            self._failed(now, str(error))
 
-    def _start(self, now: float) -> None:
-        self.starts += 1
-        self.started_at = now
-        self.server.start()
+    def _came_up(self) -> None:
+        # However long that took: recovery after a crash may have much to replay, and must not be cut short.
+        self.server.after_start()
+        self.ready = self.was_ready = True
+        self.failures = 0
+        say(f"{self.server.name} is ready after {time.monotonic() - self.started_at:.2f} s")
 
-    def _failed(self, now: float, *, quick: bool) -> None:
-        self.ready = False
-        if not quick:
+    def _failed(self, now: float, reason: str) -> None:
+        if self.ready:
+            self.ready = False
             return  # It worked until now: start again at once.
         self.failures += 1
         self.next_try = now + min(0.1 * 2**self.failures, 5.0)
         if self.failures >= ATTEMPTS and not self.was_ready:
-            raise EmbeddedServerError(f"{self.server.name} does not start; see log/{self.server.name}.log in DATA_DIR")
+            log = f"log/{self.server.name}.log in DATA_DIR"
+            raise DoesNotStartError(f"{self.server.name} does not start: {reason}; see {log}")
 
 
 class Supervisor:
@@ -92,6 +100,12 @@ class Supervisor:
         self.lock = locks.open_lock(layout.lock)
         self.busy_at = time.monotonic()
         self.reported: dict[str, Any] = {}
+        self.run_dir: Path | None = None
+        self.asked_to_end = False
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def _on_signal(self, *_: object) -> None:
+        self.asked_to_end = True
 
     def run(self) -> None:
         """Supervise until nobody holds a lease, somebody asks to stop, or DATA_DIR is gone."""
@@ -100,7 +114,7 @@ class Supervisor:
         self.report("starting")
         try:
             self._loop()
-        except (EmbeddedServerError, OSError) as error:
+        except (DoesNotStartError, EmbeddedServerError, OSError) as error:
             say(f"failed: {error}")
             self.end()
             self.report("failed", reason=str(error))
@@ -109,15 +123,19 @@ class Supervisor:
             self.report("stopped")
 
     def _loop(self) -> None:
+        self._meet_wishes()  # Also when we shall end at once: what a killed supervisor left must go.
         while not self._should_end():
-            for name in ("valkey", "postgres"):
-                if name not in self.watches and self.layout.wants(name).exists():
-                    self.watches[name] = Watch(self._build(name))
+            self._meet_wishes()
             for watch in self.watches.values():
                 watch.tick(time.monotonic())
             ready = all(watch.ready for watch in self.watches.values())
             self.report("ready" if ready else "starting")
             time.sleep(0.1 if ready else 0.01)
+
+    def _meet_wishes(self) -> None:
+        for name in ("valkey", "postgres"):
+            if name not in self.watches and self.layout.wants(name).exists():
+                self.watches[name] = Watch(self._build(name))
 
     def _build(self, name: str) -> Server:
         record = make_secrets(self.layout)
@@ -126,8 +144,10 @@ class Supervisor:
         program = programs / "postgres" if name == "postgres" else valkey.program()
         able = reaching(account, self.layout.data_dir, program)
         if able is None:
-            raise EmbeddedServerError(f"{account.name or 'this account'} cannot reach {self.layout.data_dir} or {program}")
-        open_run_dir(Path(record["run_dir"]), able.uid, able.gid)
+            who = account.name or "this account"
+            raise EmbeddedServerError(f"{who} cannot reach {self.layout.data_dir} or run {program}")
+        self.run_dir = Path(record["run_dir"])
+        open_run_dir(self.run_dir, able.uid, able.gid)
         log = self._log(name)
         if name == "valkey":
             return valkey.Valkey(record, able, program, log)
@@ -143,7 +163,7 @@ class Supervisor:
         return file
 
     def _should_end(self) -> bool:
-        if self.layout.stop_request.exists() or self._moved_away():
+        if self.asked_to_end or self.layout.stop_request.exists() or self._moved_away():
             return True
         now = time.monotonic()
         if not locks.try_lock(self.lease, exclusive=True):
@@ -169,6 +189,9 @@ class Supervisor:
             watch.ready = False
             watch.server.end()
             self.layout.wants(watch.server.name).unlink(missing_ok=True)
+        if self.run_dir is not None:
+            with suppress(OSError):
+                self.run_dir.rmdir()
         say("the servers have ended")
 
     def report(self, phase: str, reason: str = "") -> None:
@@ -177,9 +200,10 @@ class Supervisor:
         for name, watch in self.watches.items():
             pid = watch.server.child.pid if watch.server.child else None
             state["servers"][name] = {"pid": pid, "ready": watch.ready, "starts": watch.starts}
-        if state != self.reported and self.layout.control.exists():
-            self.layout.write_state(state)
+        if state != self.reported:
             self.reported = state
+            with suppress(FileNotFoundError):  # DATA_DIR may have been removed.
+                self.layout.write_state(state)
 
 
 def say(text: str) -> None:

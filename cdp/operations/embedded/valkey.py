@@ -67,7 +67,7 @@ class Valkey:
             "crash-log-enabled": "no",  # A crash log prints the arguments of the command that was running.
         }
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
-        self.child = subprocess.Popen(
+        self.child = subprocess.Popen(  # noqa: S603
             [str(self.binary), *words],
             preexec_fn=becoming(self.account, when_parent_dies=signal.SIGTERM),
             cwd="/",
@@ -117,4 +117,4 @@ class Valkey:
         except (OSError, ValueError):
             return []
         # The title of the process shows the socket, so a reused pid is told apart.
-        return [pid] if processes.is_alive(pid) and "valkey-server" in processes.command(pid) else []
+        return [pid] if processes.is_alive(pid) and str(self.socket) in processes.command(pid) else []
