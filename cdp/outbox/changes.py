@@ -45,7 +45,7 @@ def drain(limit: int) -> list[UUID]:
 
 
 def tell(topic: str, messages: Iterable[tuple[UUID, Mapping[str, Any]]]) -> None:
-    """Queues messages (key, payload) for destinations, in the caller's transaction. Ids only, never a personal value."""
+    """Queues messages (key, payload) for destinations, in the caller's transaction. Never a personal value."""
     rows = list(messages)
     if not rows:
         return

@@ -63,7 +63,7 @@ def read(path: Path) -> dict[int, Key]:
 
 
 def ensure(path: Path) -> dict[int, Key]:
-    """The keyring, made with a first KEK when there is none. Of processes that start at once one makes it; all read it."""
+    """The keyring, made with a first KEK when there is none; of processes that start at once, one makes it."""
     if not path.exists():
         _make(path)
     return read(path)

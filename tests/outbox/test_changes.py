@@ -1,0 +1,95 @@
+"""Changes and messages live and die with the caller's transaction; each change is drained once."""
+
+import threading
+from uuid import UUID
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+
+from cdp import outbox
+from cdp.ids import uuid7
+from cdp.outbox.models import Change, Message
+
+db = pytest.mark.django_db
+
+
+class Undone(Exception):
+    """Rolls back."""
+
+
+@db
+def test_drained_in_order_each_profile_once() -> None:
+    a, b, c = uuid7(), uuid7(), uuid7()
+    outbox.changed([b, a, b], reason="merge")
+    outbox.changed([c, b], reason="consent")
+    assert outbox.drain(100) == [b, a, c]
+    assert outbox.drain(100) == []
+
+
+@db
+def test_drain_takes_no_more_than_asked() -> None:
+    ids = [uuid7() for _ in range(10)]
+    outbox.changed(ids, reason="rebuild")
+    assert outbox.drain(4) == ids[:4]
+    assert Change.objects.count() == 6
+
+
+@db
+def test_a_change_that_was_rolled_back_never_was() -> None:
+    with pytest.raises(Undone), transaction.atomic():
+        outbox.changed([uuid7()], reason="merge")
+        raise Undone
+    assert outbox.drain(10) == []
+
+
+@db
+def test_a_drain_that_was_rolled_back_can_be_drained_again() -> None:
+    id = uuid7()
+    outbox.changed([id], reason="merge")
+    with pytest.raises(Undone), transaction.atomic():
+        assert outbox.drain(10) == [id]
+        raise Undone
+    assert outbox.drain(10) == [id]
+
+
+@db
+def test_messages_keep_topic_key_and_payload() -> None:
+    id = uuid7()
+    outbox.tell("segment.entered", [(id, {"segment": "1", "rows": 2})])
+    outbox.tell("segment.entered", [])
+    message = Message.objects.get()
+    assert (message.topic, message.key, message.payload) == ("segment.entered", id, {"segment": "1", "rows": 2})
+
+
+def test_listeners_hear_of_changes_at_commit(clean: None) -> None:
+    it = settings.DATABASES["default"]
+    with psycopg.connect(
+        dbname=it["NAME"], user=it["USER"], password=it["PASSWORD"], host=it["HOST"], port=it["PORT"], autocommit=True
+    ) as listener:
+        listener.execute("LISTEN cdp_changed")
+        with transaction.atomic():
+            outbox.changed([uuid7()], reason="merge")
+            outbox.changed([uuid7()], reason="merge")
+            assert list(listener.notifies(timeout=0.1)) == []
+        assert len(list(listener.notifies(timeout=5, stop_after=1))) == 1
+
+
+def test_many_workers_drain_each_change_once(clean: None) -> None:
+    ids = [uuid7() for _ in range(2000)]
+    outbox.changed(ids, reason="rebuild")
+    drained: list[UUID] = []
+
+    def work() -> None:
+        while Change.objects.exists():
+            with transaction.atomic():
+                drained.extend(outbox.drain(50))
+        connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(drained) == sorted(ids)
