@@ -41,7 +41,7 @@ def _keyed(plans: Mapping[int, Plan], grocer: Grocer, random: np.random.Generato
     household = frame["household_id"]
     card = household.map({one: plan.card for one, plan in plans.items()})
     old = household.map({one: plan.old_card for one, plan in plans.items()})
-    replaced = household.map({one: pd.Timestamp(plan.replaced_at) for one, plan in plans.items() if plan.replaced_at})
+    replaced = pd.to_datetime(household.map({one: plan.replaced_at for one, plan in plans.items()}), utc=True)
     card = card.where(~(frame["occurred_at"] < replaced), old)
     without = card == ""
     card = card.mask(random.random(len(frame)) < FORGOTTEN, "")

@@ -11,12 +11,10 @@ from typing import Any
 
 import phonenumbers
 import pyarrow.parquet as pq
-import pytest
 import time_machine
 from segment.analytics.client import Client
 
-from cdp.connectors import mapping
-from cdp.demo import files, truth, webshop
+from cdp.demo import files, grocer, truth, webshop
 from tests.demo.conftest import ANCHOR
 
 
@@ -153,22 +151,4 @@ def test_the_script_fits_the_sdk(demo: files.Manifest) -> None:
 
 def test_every_redeemed_coupon_is_told(demo: files.Manifest) -> None:
     redeemed = [call for call in read_lines(demo.files["web"][0]) if call.get("event") == "Coupon Redeemed"]
-    from cdp.demo import grocer
-
     assert len(redeemed) == len(grocer.load(200).redemptions)
-
-
-@pytest.mark.parametrize("system", ["crm", "loyalty", "mailings", "pos"])
-def test_every_row_becomes_an_event_by_its_mapping(demo: files.Manifest, system: str) -> None:
-    declared = mapping.load(demo.mappings[system].read_bytes())
-    rows: list[dict[str, Any]]
-    if system == "pos":
-        rows = read_pos(demo)[:3000]
-    else:
-        path = demo.files[system][0]
-        rows = list(read_csv(path)) if system == "crm" else read_lines(path)
-    events = [mapping.event(row, declared) for row in rows]
-    assert len({event["messageId"] for event in events}) == len(rows)
-    assert all(len(json.dumps(event)) < 32_000 for event in events)
-    if system in ("crm", "loyalty"):
-        assert any(event["context"]["consent"]["decisions"] for event in events if "context" in event)
