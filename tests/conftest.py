@@ -51,7 +51,7 @@ def _provision(main: str, vault: str) -> None:
 
     parts = {"owner": "owner", "app": "default", "vault": "vault"}
     roles = {role: settings.DATABASES[alias]["USER"] for role, alias in parts.items()}
-    passwords = {role: settings.DATABASES[alias]["PASSWORD"] for role, alias in parts.items()}
+    passwords = {settings.DATABASES[alias]["USER"]: settings.DATABASES[alias]["PASSWORD"] for alias in parts.values()}
     provision(settings.ADMIN_DATABASE_URL, {"main": main, "vault": vault}, roles, passwords)
 
 
