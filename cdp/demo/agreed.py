@@ -42,8 +42,7 @@ NOTICES = tuple(sorted({ask.notice for ask in ASKS} | {WEB_NOTICE}))
 
 @dataclass(frozen=True)
 class Agreement:
-    """One answer to one ask. `status` is what was said (granted or denied); what became of it follows from the
-    times."""
+    """One answer to one ask. `status` is what was said (granted or denied); what became of it follows from the times."""
 
     ask: Ask
     status: str
@@ -100,8 +99,7 @@ def mapping(system: str) -> list[dict[str, object]]:
             "purpose": ask.purpose, "status": ask.purpose, "granted_values": ["yes", "1", "Y"],
             "denied_values": ["no", "0", "N"],
             "at": f"{ask.purpose}_at", "withdrawn_at": f"{ask.purpose}_withdrawn_at",
-            "expires_at": f"{ask.purpose}_until",
-            "notice": ask.notice, "method": ask.method, "channel": ask.channel,
+            "expires_at": f"{ask.purpose}_until", "notice": ask.notice, "method": ask.method, "channel": ask.channel,
         }
         for ask in ASKS
         if ask.system == system

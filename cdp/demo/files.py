@@ -21,11 +21,9 @@ class Manifest:
     """What was written.
 
     files: system -> its files, in the order to import (crm, loyalty, mailings, pos: one source each, mailings
-    belonging to the source
-    loyalty; web: the script). mappings: the declared mapping of each but web. rows: rows or calls of each. records:
-    records
-    (source, strongest external id) of each system. tags: records by truth tag. persons: true persons with at least
-    one record.
+    belonging to the source loyalty; web: the script). mappings: the declared mapping of each but web. rows: rows or
+    calls of each. records: records (source, strongest external id) of each system. tags: records by truth tag.
+    persons: true persons with at least one record.
     """
 
     folder: Path
@@ -48,11 +46,9 @@ class Manifest:
 
 def write(folder: Path, *, households: int | None, seed: int, anchor: datetime) -> Manifest:
     """Writes crm.csv, loyalty.jsonl, mailings.jsonl, pos/part-N.parquet, web.jsonl, their mappings, and what is true
-    of them: truth.csv
-    (system, external_key, person_id, household_id, tag), misses.json (tags counted and explained), consents.csv
-    (every agreement with
-    its state at `anchor`), manifest.json. The data's year is moved by whole weeks to end in the 7 days up to `anchor`
-    (aware UTC).
+    of them: truth.csv (system, external_key, person_id, household_id, tag), misses.json (tags counted and explained),
+    consents.csv (every agreement with its state at `anchor`), manifest.json. The data's year is moved by whole weeks
+    to end in the 7 days up to `anchor` (aware UTC).
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = grocer.load(households).shifted(anchor)

@@ -23,15 +23,13 @@ WEEK = timedelta(weeks=1)
 class Grocer:
     """Frames of one selection of households, all times aware UTC.
 
-    baskets: household_id, basket_id, store_id, occurred_at, revenue and discounts and the value by department group
-    in USD,
-        total_quantity (articles), line_count, lines (Arrow list of struct: product_id, quantity, sales_value,
-        department, category);
-        sorted by (occurred_at, basket_id).
+    baskets: household_id, basket_id, store_id, occurred_at, total_quantity (articles), line_count and, in USD, revenue,
+        retail_discount, coupon_discount, produce_value, fuel_value; lines: an Arrow list of structs (product_id,
+        quantity, sales_value, department, category). Sorted by (occurred_at, basket_id).
     products, demographics, campaigns (campaign_id, household_id), campaign_descriptions, coupons, redemptions: as
-    published.
-    households: the selected ids, in order of selection. end: the last moment of the full set's year (2017, until
-    `shifted`).
+        published.
+    households: the selected ids, in order of selection.
+    end: the last moment of the full set's year (2017, until `shifted`).
     """
 
     households: list[int]

@@ -29,10 +29,8 @@ CRM = _mapping(
     timestamp="created_at",
     traits={
         "customer_number": "customer_number", "title": "title", "firstName": "first_name", "lastName": "last_name",
-        "email": "email",
-        "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode", "state": "state",
-        "country": "country",
-        "birthday": "birth_date", "createdAt": "created_at",
+        "email": "email", "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode",
+        "state": "state", "country": "country", "birthday": "birth_date", "createdAt": "created_at",
     },
     consents=agreed.mapping("crm"),
 )  # fmt: skip
@@ -45,12 +43,9 @@ LOYALTY = _mapping(
     timestamp="enrolled_at",
     traits={
         "loyalty_card": "card_number", "customer_number": "customer_number", "firstName": "first_name",
-        "lastName": "last_name",
-        "email": "email", "phone": "phone", "street": "street", "city": "city", "postalCode": "postcode",
-        "country": "country",
-        "birthday": "birth_date", "enrolled_at": "enrolled_at", "tier": "tier",
-        "campaigns_received": "campaigns_received",
-        **{name: name for name in FACTS},
+        "lastName": "last_name", "email": "email", "phone": "phone", "street": "street", "city": "city",
+        "postalCode": "postcode", "country": "country", "birthday": "birth_date", "enrolled_at": "enrolled_at",
+        "tier": "tier", "campaigns_received": "campaigns_received", **{name: name for name in FACTS},
     },
     consents=agreed.mapping("loyalty"),
 )  # fmt: skip
@@ -80,8 +75,8 @@ POS = _mapping(
     properties={
         "order_id": "basket_id", "revenue": "revenue", "total_quantity": "total_quantity", "line_count": "line_count",
         "currency": "currency", "store_id": "store_id", "retail_discount": "retail_discount",
-        "coupon_discount": "coupon_discount",
-        "produce_value": "produce_value", "fuel_value": "fuel_value", "products": "lines",
+        "coupon_discount": "coupon_discount", "produce_value": "produce_value", "fuel_value": "fuel_value",
+        "products": "lines",
     },
 )  # fmt: skip
 

@@ -15,10 +15,8 @@ T = TypeVar("T")
 
 NEIGHBOURS = {
     "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
-    "k": "jl", "l": "k",
-    "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb",
-    "w": "qe", "x": "zc",
-    "y": "tu", "z": "x",
+    "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et", "s": "ad", "t": "ry",
+    "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
 }  # fmt: skip
 LETTERS = str.maketrans({"ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ø": "o", "Ø": "O", "ß": "ss", "æ": "ae", "Æ": "AE"})
 
@@ -40,8 +38,7 @@ def plain(text: str) -> str:
 
 
 def typo(dice: Random, text: str) -> str:
-    """One slip of the finger in a word (a letter doubled, dropped, swapped or hit beside), never in the first
-    letter."""
+    """One slip of the finger in a word (a letter doubled, dropped, swapped or hit beside), never in the first letter."""
     places = [i for i in range(1, len(text)) if text[i].isalpha()]
     if not places:
         return text

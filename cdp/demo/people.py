@@ -44,8 +44,7 @@ class Person:
     changed).
 
     role: shopper (answers for the household's baskets), couple, twin, junior (father and son of one name), sibling.
-    `email` and `phone` (E.164) of a second person
-    may be the shopper's own: a family mailbox, a landline.
+    `email` and `phone` (E.164) of a second person may be the shopper's own: a family mailbox, a landline.
     """
 
     person_id: str

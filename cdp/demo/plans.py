@@ -18,8 +18,8 @@ class Plan:
     """One person's places. Numbers are "" where the person is not known to that system.
 
     second_number: what a clerk would give who does not find the first. link: what the loyalty record shares with the
-    CRM record (customer_number, email, phone, none); reason: why it shares nothing.
-    old_card: a lost card, used until `replaced_at`. since: first known to the grocer.
+    CRM record (customer_number, email, phone, none); reason: why it shares nothing. old_card: a lost card, used until
+    `replaced_at`. since: first known to the grocer.
     """
 
     person: Person
@@ -38,8 +38,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Habits:
-    """What the grocer's data say of the households: who must have a card, who redeems coupons, when each first
-    bought."""
+    """What the grocer's data say of the households: who must have a card, who redeems coupons, when each first bought."""
 
     members: frozenset[int]
     redeemers: frozenset[int]
@@ -49,8 +48,8 @@ class Habits:
 
 
 def plan(people: Sequence[Person], habits: Habits, *, seed: int) -> list[Plan]:
-    """A plan for each person, in order. Whoever answers for demographics or campaigns holds a card: the programme
-    told us of them."""
+    """A plan for each person, in order. Whoever answers for demographics or campaigns holds a card: the programme told
+    us of them."""
     throw = dice("plans", seed)
     numbers = _Numbers(throw, len(people) * 2)
     return [_plan(throw, numbers, person, habits) for person in people]

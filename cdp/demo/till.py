@@ -23,8 +23,8 @@ def write(folder: Path, plans: Mapping[int, Plan], grocer: Grocer, *, seed: int)
     """Writes pos/part-N.parquet; the paths, the number of baskets, and the truth of each till key.
 
     Columns: basket_id, shopper_key (never null: card, else e-receipt account, else receipt), card_number, receipt_key
-    (only without
-    a card), e_receipt_to (e-mail), store_id, occurred_at (UTC), currency, the amounts of `Grocer.baskets`, lines.
+    (only without a card), e_receipt_to (e-mail), store_id, occurred_at (UTC), currency, the amounts of
+    `Grocer.baskets`, lines.
     """
     frame = _keyed(plans, grocer, np.random.default_rng([seed, 7]))
     folder.mkdir(parents=True, exist_ok=True)

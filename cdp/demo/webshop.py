@@ -1,11 +1,9 @@
 """The web shop: a script of tracking calls in order of time, anonymous first, for the real SDK to send.
 
-A call is {"call": "identify|track|page|screen|group|alias",
-...} with the keyword arguments of segment-analytics-python 2.4.0;
-`timestamp` is ISO 8601 text in the file and an aware datetime from `read`.
-Coupon Redeemed is the grocer's own table; Order Completed on the web is invented: a few articles of a basket that the
-household really
-bought, ordered again (order_id "W-..."), beside the till's baskets and never instead of them.
+A call is {"call": "identify|track|page|screen|group|alias", ...} with the keyword arguments of
+segment-analytics-python 2.4.0; `timestamp` is ISO 8601 text in the file and an aware datetime from `read`. Coupon
+Redeemed is the grocer's own table; Order Completed on the web is invented: a few articles of a basket that the
+household really bought, ordered again (order_id "W-..."), beside the till's baskets and never instead of them.
 """
 
 from __future__ import annotations
