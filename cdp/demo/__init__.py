@@ -12,7 +12,7 @@ The input data are made here, without Django and without a clock, the same for t
     mappings.py  how a file's columns become events
     files.py     `write`: all of it into one folder
 
-No name, address, number or mailbox here is a real person's: names come from Faker, phones from the ranges kept for
-fiction
-(555-0100 to 555-0199; Berlin 23125), mailboxes from reserved domains or of a form that the provider does not hand out.
+No name, number or mailbox is taken from a real person: names and addresses come from Faker, phones from the ranges kept
+for fiction (555-0100 to 555-0199; Berlin 23125), mailboxes from reserved domains or of a form that the provider does
+not hand out.
 """

@@ -42,8 +42,7 @@ def tags(entries: Sequence[Entry]) -> list[str]:
     no_identifier        nothing of the person is in it: a receipt paid in cash (UNLINKABLE)
     never_signed_in      a device that browsed and never said whose it was (UNLINKABLE)
     junk_identifier      many people's (NOBODY)
-    one of PROBABILISTIC no exact value reaches it from the main part of its person's records: only names, dates and
-    places do
+    one of PROBABILISTIC no exact value reaches it from the main part of its person's records; names, dates, places do
     """
     found: list[str] = [""] * len(entries)
     people: dict[str, list[int]] = defaultdict(list)
