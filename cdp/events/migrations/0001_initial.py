@@ -144,7 +144,12 @@ class Migration(migrations.Migration):
                     "type",
                     models.SmallIntegerField(
                         choices=[
-                            (1, "Identify"), (2, "Track"), (3, "Page"), (4, "Screen"), (5, "Group"), (6, "Alias"),
+                            (1, "Identify"),
+                            (2, "Track"),
+                            (3, "Page"),
+                            (4, "Screen"),
+                            (5, "Group"),
+                            (6, "Alias"),
                         ]
                     ),
                 ),
