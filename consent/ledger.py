@@ -1,0 +1,79 @@
+"""Reads of the ledger and of parties, set-based: what the fold is computed from."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from consent.rules import EVERY, Entry
+
+_ENTRIES = """
+select e.id, e.purpose, e.status, e.subjects, e.effective_from, e.expires_at
+from consent_ledgerentry e
+where e.id in (select entry_id from consent_subject where digest = any(%(digests)s::uuid[]))
+"""
+
+
+def entries_of(
+    digests: Collection[UUID], *, purpose: str | None = None, known_at: datetime | None = None
+) -> dict[UUID, list[Entry]]:
+    """Digest -> its entries (those of one purpose and of "*", or all), as known at `known_at` or now. One query."""
+    if not digests:
+        return {}
+    sql, params = _ENTRIES, {"digests": list(digests), "purposes": [purpose, EVERY], "known_at": known_at}
+    if purpose is not None:
+        sql += " and e.purpose = any(%(purposes)s)"
+    if known_at is not None:
+        sql += " and e.recorded_at <= %(known_at)s"
+    found: defaultdict[UUID, list[Entry]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        for entry_id, about, status, subjects, effective_from, expires_at in cursor.fetchall():
+            entry = Entry(entry_id, about, status, tuple(subjects), effective_from, expires_at)
+            for subject in entry.subjects:
+                if subject in digests:
+                    found[subject].append(entry)
+    return found
+
+
+def entries_for(found: dict[UUID, list[Entry]], digests: Iterable[UUID]) -> list[Entry]:
+    """The entries of some digests, each once."""
+    return list({entry.id: entry for digest in digests for entry in found.get(digest, ())}.values())
+
+
+def _valid(known_at: datetime | None) -> str:
+    if known_at is None:
+        return "p.valid_to is null"
+    return "p.valid_from <= %(known_at)s and (p.valid_to is null or p.valid_to > %(known_at)s)"
+
+
+def parties_of(digests: Collection[UUID], *, known_at: datetime | None = None) -> dict[UUID, set[UUID]]:
+    """Digest -> the parties that hold it."""
+    found: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    if digests:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select p.digest, p.party_id from consent_party p "
+                f"where p.digest = any(%(digests)s::uuid[]) and {_valid(known_at)}",
+                {"digests": list(digests), "known_at": known_at},
+            )
+            for digest, party in cursor.fetchall():
+                found[digest].add(party)
+    return found
+
+
+def members_of(parties: Collection[UUID], *, known_at: datetime | None = None) -> dict[UUID, set[UUID]]:
+    """Party -> the digests that it holds."""
+    found: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    if parties:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "select p.party_id, p.digest from consent_party p "
+                f"where p.party_id = any(%(parties)s::uuid[]) and {_valid(known_at)}",
+                {"parties": list(parties), "known_at": known_at},
+            )
+            for party, digest in cursor.fetchall():
+                found[party].add(digest)
+    return found
