@@ -69,7 +69,7 @@ class FileMapping(msgspec.Struct, forbid_unknown_fields=True):
     properties: dict[str, str] = {}
     context: dict[str, Any] = {}
     consents: list[Consent] = []
-    date_formats: list[str] = ["%Y-%m-%d"]
+    date_formats: list[str] = msgspec.field(default_factory=lambda: ["%Y-%m-%d"])
     region: str = ""
     delimiter: str = ","
     encoding: str = "utf-8"
