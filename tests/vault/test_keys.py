@@ -5,6 +5,7 @@ import sys
 from datetime import date
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
@@ -183,7 +184,7 @@ def test_processes_that_start_at_once_agree_on_every_key(
 ) -> None:
     """No keyring, no epoch, no system key, no record key: four processes make them all at the same moment."""
     keyring = tmp_path_factory.mktemp("keyring") / "keyring.json"
-    environment = child_environment | {"KEYRING": str(keyring), "DJANGO_SETTINGS_MODULE": "cdp.settings"}
+    environment = child_environment | {"KEYRING": str(keyring), "DJANGO_SETTINGS_MODULE": settings.SETTINGS_MODULE}
     children = [
         subprocess.Popen(
             [sys.executable, "-c", AT_ONCE, order],
