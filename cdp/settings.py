@@ -252,9 +252,12 @@ RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and e
 
 # --- doors ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["cdp.access.rest.KeyAuthentication", "cdp.access.rest.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["cdp.access.rest.ScopeRequired"],
-    "DEFAULT_PAGINATION_CLASS": "cdp.access.rest.CursorPagination",
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "cdp.access.authentication.KeyAuthentication",
+        "cdp.access.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["cdp.access.permission.ScopeRequired"],
+    "DEFAULT_PAGINATION_CLASS": "cdp.access.pagination.CursorPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "cdp.access.openapi.Schema",

@@ -1,0 +1,66 @@
+"""The plumbing of every REST door: who asks, may they, as whom is it written down.
+
+A view names its scopes: `scopes = "segments:read"`, or by method `scopes = {"GET": "segments:read", "POST":
+"segments:write"}`. A view or a method without one is refused.
+"""
+
+from typing import Any, ClassVar
+
+from rest_framework import generics, views, viewsets
+
+from cdp.access.authentication import KeyAuthentication, SessionAuthentication
+from cdp.access.etags import conditional, etag_of, tagged
+from cdp.access.pagination import CursorPagination, Page, answer
+from cdp.access.permission import Forbidden, ScopeRequired, Scopes, scope_needed
+from cdp.access.principals import actor_of, audited, holds, purpose_of, sees_identifying, sees_rounded, sources_of
+
+__all__ = [
+    "CursorPagination",
+    "Forbidden",
+    "GenericView",
+    "KeyAuthentication",
+    "Page",
+    "ReadOnlyViewSet",
+    "ScopeRequired",
+    "SessionAuthentication",
+    "View",
+    "ViewSet",
+    "actor_of",
+    "answer",
+    "audited",
+    "conditional",
+    "etag_of",
+    "holds",
+    "purpose_of",
+    "scope_needed",
+    "sees_identifying",
+    "sees_rounded",
+    "sources_of",
+    "tagged",
+]
+
+
+class View(views.APIView):
+    """A door of its own kind."""
+
+    scopes: ClassVar[Scopes]
+
+
+class GenericView(generics.GenericAPIView[Any]):
+    """A door to rows, with queryset and serializer."""
+
+    scopes: ClassVar[Scopes]
+
+
+class ReadOnlyViewSet(viewsets.ReadOnlyModelViewSet[Any]):
+    """List and detail."""
+
+    scopes: ClassVar[Scopes]
+    lookup_value_converter = "uuid"
+
+
+class ViewSet(viewsets.GenericViewSet[Any]):
+    """Combine it with DRF's mixins, or write list(), retrieve(), create() ... that each call one verb."""
+
+    scopes: ClassVar[Scopes]
+    lookup_value_converter = "uuid"

@@ -1,0 +1,35 @@
+"""Every address of the platform, except the ingestion wire (`cdp.wsgi`)."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from cdp.operations import health
+
+handler400 = "cdp.access.problems.bad_request"
+handler403 = "cdp.access.problems.forbidden"
+handler404 = "cdp.access.problems.not_found"
+handler500 = "cdp.access.problems.server_error"
+
+
+def gpc(request: HttpRequest) -> HttpResponse:
+    """We abide by Global Privacy Control signals (W3C GPC, section 4)."""
+    return JsonResponse({"gpc": True, "lastUpdate": "2026-01-01"})
+
+
+# Each room's `urls.py` holds its part of /api/v1/.
+ROOMS: list[str] = []
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include([path("", include(room)) for room in ROOMS])),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path(".well-known/gpc.json", gpc),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+]
