@@ -178,20 +178,35 @@ def test_killing_everybody_at_once_leaves_nothing(data_dir: Path) -> None:
 
 
 def test_the_servers_end_after_the_last_lease(data_dir: Path) -> None:
-    first, second = Lease(data_dir), Lease(data_dir)
-    first.ready()
-    urls = second.ready()
+    first = Lease(data_dir)
+    urls = first.ready()
+    # The second starts a program that outlives it: that one must not keep the lease.
+    second = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(data_dir)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert second.stdout is not None
+    stranger = int(second.stdout.readline())
     started = time.monotonic()
     with Lease(data_dir):
         assert time.monotonic() - started < 3
     first.kill()
     time.sleep(1)
     assert answers(urls.database_url)
-    # A program that a holder started does not keep the lease of its parent.
     second.kill()
+    second.wait()
 
     assert eventually(lambda: not left_over(data_dir)), left_over(data_dir)
-    assert not status(data_dir)["running"]
+    assert eventually(lambda: not status(data_dir)["running"], 1)
+    os.kill(stranger, signal.SIGKILL)
+
+
+PARENT = """
+import pathlib, subprocess, sys, time
+from cdp.operations.embedded import ensure
+ensure(pathlib.Path(sys.argv[1]))
+print(subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid, flush=True)
+time.sleep(60)
+"""
 
 
 def test_stop_ends_everything_and_the_next_ensure_starts_again(data_dir: Path) -> None:
@@ -294,3 +309,23 @@ def test_root_in_a_directory_that_nobody_else_can_enter() -> None:
         stop(hidden / "data")
     finally:
         shutil.rmtree(hidden)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv")
+def test_root_that_cannot_hand_on_a_capability() -> None:
+    hidden = Path(tempfile.mkdtemp(prefix="hidden"))
+    data_dir = hidden / "data"
+    try:
+        without = ["setpriv", "--bounding-set=-setpcap", sys.executable, "-c", PARENT, str(data_dir)]
+        with subprocess.Popen(without, cwd=ROOT, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout is not None
+            stranger = int(holder.stdout.readline())
+            urls = servers(read_secrets(Layout.of(data_dir)), postgres=True, valkey=True)
+            assert answers(urls.database_url)
+            holder.kill()
+        os.kill(stranger, signal.SIGKILL)
+        stop(data_dir)
+        assert not left_over(data_dir)
+    finally:
+        shutil.rmtree(read_secrets(Layout.of(data_dir)).get("base", hidden))
+        shutil.rmtree(hidden, ignore_errors=True)

@@ -169,6 +169,9 @@ def make_secrets(layout: Layout) -> dict[str, Any]:
     moved = known.get("data_dir") != str(layout.data_dir)
     wanted["data_dir"] = str(layout.data_dir)
     wanted["run_dir"] = _run_dir(layout) if moved else known["run_dir"]
+    wanted["cluster"] = str(layout.cluster)
+    if "base" in known and not moved:
+        wanted |= {"base": known["base"], "cluster": known["cluster"]}
     wanted["provisioned"] = known.get("provisioned", "")
     if wanted != known:
         write_json(layout.credentials, wanted, like=layout.data_dir)

