@@ -100,7 +100,7 @@ def import_file(
     return run
 
 
-def _take(run: Run, it: Import, chunk: Chunk, *, at: datetime) -> None:
+def _take(run: Run, job: Import, chunk: Chunk, *, at: datetime) -> None:
     """One chunk: accepted first, checkpoint after. Killed between the two, the chunk comes again as duplicates."""
     events: list[dict[str, Any]] = []
     numbers: list[int] = []
@@ -109,15 +109,14 @@ def _take(run: Run, it: Import, chunk: Chunk, *, at: datetime) -> None:
         try:
             if row is None:
                 raise RowProblem("unreadable_row")
-            events.append(event(row, it.mapping))
+            events.append(event(row, job.mapping))
             numbers.append(number)
         except RowProblem as problem:
             problems.append(RowError(run=run, row=number, column=problem.column[:100], reason=problem.reason))
-    receipt = accept(it.source, events, received_at=at) if events else None
+    receipt = accept(job.source, events, received_at=at) if events else None
     if receipt:
         problems += [
-            RowError(run=run, row=numbers[index], column=field, reason=reason)
-            for index, reason, field in receipt.rejections
+            RowError(run=run, row=numbers[it.index], column=it.field, reason=it.reason) for it in receipt.rejected
         ]
     with transaction.atomic():
         _note(problems)
