@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
 from cdp.ids import uuid7
 
 
@@ -11,7 +13,6 @@ class Segment(models.Model):
 
     class Kind(models.TextChoices):
         DYNAMIC = "dynamic"
-        STATIC = "static"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     key = models.SlugField(unique=True, max_length=60)
@@ -30,6 +31,18 @@ class Segment(models.Model):
         return self.name
 
 
+class SegmentUserObjectPermission(UserObjectPermissionBase):
+    """A right of one user on one segment."""
+
+    content_object = models.ForeignKey(Segment, on_delete=models.CASCADE)
+
+
+class SegmentGroupObjectPermission(GroupObjectPermissionBase):
+    """A right of one role or team on one segment."""
+
+    content_object = models.ForeignKey(Segment, on_delete=models.CASCADE)
+
+
 class Membership(models.Model):
     """The latest evaluation of a rule for a profile: kept for members, and for non-members whom time alone may let in.
 
@@ -43,7 +56,10 @@ class Membership(models.Model):
     flips_at = models.DateTimeField(null=True)  # the earliest moment at which time alone could change `member`
 
     class Meta:
-        indexes = [models.Index(fields=["flips_at"], condition=models.Q(flips_at__isnull=False), name="segments_wakeup")]
+        indexes = [
+            models.Index(fields=["flips_at"], condition=models.Q(flips_at__isnull=False), name="segments_wakeup"),
+            models.Index(fields=["segment_id", "profile_id"], condition=models.Q(member=True), name="segments_listed"),
+        ]
 
 
 class Stay(models.Model):
@@ -56,4 +72,9 @@ class Stay(models.Model):
     left_at = models.DateTimeField(null=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["profile_id", "segment_id"], condition=models.Q(left_at=None), name="segments_one_open_stay"
+            )
+        ]
         indexes = [models.Index(fields=["profile_id", "segment_id"]), models.Index(fields=["segment_id", "entered_at"])]
