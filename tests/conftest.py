@@ -3,6 +3,7 @@
 The migrated schema is kept as a template database named by a hash of the migrations, so a test process starts by cloning it.
 """
 
+import functools
 import hashlib
 import os
 import tempfile
@@ -20,6 +21,7 @@ import pytest
 from psycopg import sql
 
 
+@functools.cache
 def _migrations_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted(_ROOT.glob("**/migrations/*.py")):
