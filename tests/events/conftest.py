@@ -1,0 +1,93 @@
+"""Sources, and the wire called in-process."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from cdp import audit
+from cdp.events import writer
+from cdp.sources import create
+from cdp.sources.lookup import SourceInfo, info_of
+from tests.servers import Server, server  # noqa: F401
+
+ADMIN = audit.Actor("user", "test")
+NOTHING = dict.fromkeys(("accepted", "stored", "duplicates", "rejected", "suppressed", "denied", "pending"), 0)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A source with its write key."""
+
+    info: SourceInfo
+    key: str
+
+
+@pytest.fixture
+def fresh_writer() -> Any:
+    """The writer of this process reconnects: its databases are new."""
+    yield
+    writer._writers.clear()
+
+
+@pytest.fixture
+def shop(clean: None, fresh_writer: None) -> Shop:
+    source, key = create.create("shop", by=ADMIN)
+    return Shop(info_of(source), key)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+Call = Callable[..., Answer]
+
+
+def basic(key: str) -> str:
+    return "Basic " + base64.b64encode(f"{key}:".encode()).decode()
+
+
+@pytest.fixture
+def call(shop: Shop) -> Call:
+    """`call(path, body, key=..., headers=...)` through the WSGI application; the shop's key by Basic unless told."""
+    from cdp.events.wire import application
+
+    def _call(
+        path: str, body: Any = None, *, auth: str | None = None, method: str = "POST", query: str = "", **headers: str
+    ) -> Answer:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
+        environ: dict[str, Any] = {
+            "PATH_INFO": path, "REQUEST_METHOD": method, "QUERY_STRING": query, "CONTENT_LENGTH": str(len(data)),
+            "wsgi.input": io.BytesIO(data), "HTTP_HOST": "testserver",
+        } | {f"HTTP_{name.upper()}": value for name, value in headers.items()}  # fmt: skip
+        if (given := basic(shop.key) if auth is None else auth) != "":
+            environ["HTTP_AUTHORIZATION"] = given
+        seen: list[Any] = []
+        parts = application(environ, lambda status, found: seen.append((status, found)))
+        status, found = seen[0]
+        return Answer(int(status.split()[0]), dict(found), b"".join(parts))
+
+    return _call
+
+
+@pytest.fixture
+def counts(shop: Shop) -> Callable[[], dict[str, int]]:
+    """The shop's reconciliation, without the zeros; checks that it adds up."""
+    from cdp.events.reads import reconciliation
+
+    def _counts() -> dict[str, int]:
+        found = reconciliation(shop.info.id)
+        assert found["accepted"] == sum(n for outcome, n in found.items() if outcome != "accepted")
+        return {outcome: n for outcome, n in found.items() if n}
+
+    return _counts
