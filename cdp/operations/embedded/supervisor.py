@@ -131,7 +131,7 @@ class Supervisor:
                 watch.tick(time.monotonic())
             ready = all(watch.ready for watch in self.watches.values())
             self.report("ready" if ready else "starting")
-            time.sleep(0.1 if ready else 0.01)
+            time.sleep(0.2 if ready else 0.01)
 
     def _meet_wishes(self) -> None:
         for name in ("valkey", "postgres"):
