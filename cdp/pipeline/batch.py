@@ -7,24 +7,25 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from consent.gpc import gpc_statements
-from consent.permits import permits_many
-from consent.record import Statement, record
-from consent.suppression import suppressed
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from identity.observe import Resolution, digests_of, observe
-from segments.refresh import Changes, refresh
+from django.db import InterfaceError, OperationalError, transaction
 
 from cdp import audit, outbox
 from cdp.catalogue import snapshot
 from cdp.catalogue.observe import observe as observe_fields
 from cdp.events.claim import Claimed, claim, waiting
-from cdp.events.store import StoredEvent, set_aside, settle, store
+from cdp.events.store import StoredEvent, release, set_aside, settle, store
 from cdp.ids import uuid7
 from cdp.pipeline import wire
 from cdp.sources import lookup
 from cdp.sources.lookup import SourceInfo
 from consent.models import Purpose
+from consent.permits import permits_many
+from consent.purposes import gpc_statements
+from consent.record import Statement, record
+from consent.suppression import suppressed
+from identity.observe import Resolution, observe
+from identity.prepare import digests_of
+from segments.refresh import Changes, refresh
 
 log = structlog.get_logger(__name__)
 PASSING = (
@@ -102,7 +103,7 @@ def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None)
     if claimed:
         works = _read(claimed, counts, now=now)
         works = _unsuppressed(works, counts)
-        _consents(works, now=now)
+        works = _consents(works, counts, now=now)
         stored = _permitted(works, counts, now=now)
         _store(stored, counts)
         changed = _changes(stored)
@@ -143,38 +144,56 @@ def _read(claimed: Sequence[Claimed], counts: Counter[tuple[UUID, str]], *, now:
 def _unsuppressed(works: list[Work], counts: Counter[tuple[UUID, str]]) -> list[Work]:
     """Leaves out what belongs to erased people: counted, not kept."""
     blocked = suppressed({digest for work in works for digest in work.digests})
-    kept = []
-    for work in works:
-        if blocked and not blocked.isdisjoint(work.digests):
-            counts[work.source.id, "suppressed"] += 1
-        else:
-            kept.append(work)
-    return kept
+    return _without([work for work in works if not blocked.isdisjoint(work.digests)], works, "suppressed", counts)
 
 
-def _consents(works: list[Work], *, now: datetime) -> None:
+def _without(dropped: list[Work], works: list[Work], outcome: str, counts: Counter[tuple[UUID, str]]) -> list[Work]:
+    """Counts what is not kept, and forgets that it was seen: a message is remembered only for as long as its event is, so
+    that the same file, sent again after people have agreed, is not taken for duplicates."""
+    if not dropped:
+        return works
+    release([work.claimed.message for work in dropped])
+    for work in dropped:
+        counts[work.source.id, outcome] += 1
+    gone = {id(work) for work in dropped}
+    return [work for work in works if id(work) not in gone]
+
+
+def _consents(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:
     """Records what the events themselves say of consent: also those of events that are then denied, for a refusal must
-    be remembered."""
+    be remembered. Sets aside an event whose consent cannot be read."""
+    speaking = [work for work in works if _speaks(work.claimed.event)]
+    if not speaking:
+        return works
+    purposes = {wire.slug(key): key for key in Purpose.objects.values_list("key", flat=True)}
     said: list[Statement] = []
-    purposes: dict[str, str] | None = None
-    for work in works:
-        context = work.claimed.event.get("context") or {}
-        if not isinstance(context, dict) or not (context.get("consent") or context.get("gpc")):
+    unreadable = set()
+    for work in speaking:
+        event = work.claimed
+        try:
+            said += wire.statements(
+                event.event,
+                subjects=work.digests,
+                message=event.message,
+                source=work.source,
+                purposes=purposes,
+                occurred_at=event.occurred_at,
+            )
+        except wire.InvalidConsent:
+            set_aside(event, "invalid_consent", "context.consent", at=now)
+            counts[event.source_id, "rejected"] += 1
+            unreadable.add(event.id)
             continue
-        if purposes is None:
-            purposes = {wire.slug(key): key for key in Purpose.objects.values_list("key", flat=True)}
-        said += wire.statements(
-            work.claimed.event,
-            subjects=work.digests,
-            message=work.claimed.message,
-            source=work.source,
-            purposes=purposes,
-            occurred_at=work.claimed.occurred_at,
-        )
-        if context.get("gpc"):
-            said += gpc_statements(work.digests, at=work.claimed.occurred_at, cause=work.claimed.message)
+        if event.event["context"].get("gpc"):
+            said += gpc_statements(work.digests, at=event.occurred_at, cause=event.message, source_id=event.source_id)
     if said:
         record(said, actor="pipeline", at=now)
+    return [work for work in works if work.claimed.id not in unreadable]
+
+
+def _speaks(event: dict[str, object]) -> bool:
+    context = event.get("context")
+    return isinstance(context, dict) and bool(context.get("consent") or context.get("gpc"))
 
 
 def _permitted(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:
@@ -189,10 +208,7 @@ def _permitted(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: dat
         decisions = permits_many([works[p].digests for p in open_positions], purpose, at=now, basis=basis)
         for position, decision in zip(open_positions, decisions, strict=True):
             allowed[position] = decision.allowed
-    for work, ok in zip(works, allowed, strict=True):
-        if not ok:
-            counts[work.source.id, "denied"] += 1
-    return [work for work, ok in zip(works, allowed, strict=True) if ok]
+    return _without([work for work, ok in zip(works, allowed, strict=True) if not ok], works, "denied", counts)
 
 
 def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> None:
@@ -227,6 +243,3 @@ def _changes(works: list[Work]) -> Changes:
         profiles={work.resolution.profile_id for work in works if work.resolution},
         events={work.reading.name for work in works if work.reading.name},
     )
-
-
-__all__ = ["DatabaseError", "Result", "run_batch"]

@@ -10,17 +10,21 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from consent.record import Statement
-from identity.observe import Observation
-
 from cdp.catalogue.identifiers import KINDS
 from cdp.catalogue.snapshot import Catalogue
+from cdp.catalogue.split import Split
 from cdp.sources.lookup import SourceInfo
-from consent.models import Basis, Status
+from consent.models import Basis
+from consent.record import Statement
+from identity.prepare import Observation
 
 TYPES = {"identify": 1, "track": 2, "page": 3, "screen": 4, "group": 5, "alias": 6, "merge": 6}
 _DIMENSION = {"identify": "trait", "track": "property", "page": "property", "screen": "property"}
 _BODY = {"identify": "traits", "track": "properties", "page": "properties", "screen": "properties", "group": "traits"}
+
+
+class InvalidConsent(ValueError):
+    """What an event says of consent cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Reading:
     observation: Observation
     facts: dict[str, Any]
     sealed: dict[str, Any]
-    splits: tuple[tuple[str, Any], ...]
+    splits: tuple[Split, ...]
 
 
 def _identifiers(event: Mapping[str, Any], catalogue: Catalogue) -> Iterator[tuple[str, str]]:
@@ -66,14 +70,14 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
     body = body if isinstance(body, Mapping) else {}
     context = event.get("context") if isinstance(event.get("context"), Mapping) else {}
     dimension = _DIMENSION.get(kind)
-    splits: list[tuple[str, Any]] = []
+    splits: list[Split] = []
     facts: dict[str, Any] = {}
     sealed: dict[str, Any] = {k: v for k, v in event.items() if k not in {body_field, "context", "type"}}
     traits_facts: dict[str, Any] = {}
     traits_sealed: dict[str, Any] = {}
     if dimension and body:
         split = catalogue.split(dimension, body)
-        splits.append((dimension, split))
+        splits.append(split)
         facts = dict(split.facts)
         sealed[str(body_field)] = split.sealed
         if kind == "identify":
@@ -82,7 +86,7 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
         sealed[str(body_field)] = body
     if context:
         split = catalogue.split("context", context)
-        splits.append(("context", split))
+        splits.append(split)
         if split.facts:
             facts["$context"] = split.facts
         sealed["context"] = split.sealed
@@ -111,14 +115,14 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
-def _moment(value: object, default: datetime | None) -> datetime | None:
-    if not isinstance(value, str):
-        return default
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return default
-    return moment if moment.tzinfo else default
+def _moment(value: object) -> datetime | None:
+    """A time with zone, or None where none is given. Raises ValueError for anything else."""
+    if value is None:
+        return None
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    if moment is None or moment.tzinfo is None:
+        raise ValueError("a time of a consent must be ISO 8601 with a zone")
+    return moment
 
 
 def statements(
@@ -133,7 +137,8 @@ def statements(
     """What an event's own `context.consent` says. `purposes` maps slugs of declared purposes to their keys.
 
     A preference for a purpose that nobody declared says nothing here (no entry = denied): it stays sealed in the event
-    and is listed in the catalogue as an undeclared key.
+    and is listed in the catalogue as an undeclared key. Raises InvalidConsent for a statement that cannot be read: an
+    event that may hold a refusal must not pass as if it said nothing.
     """
     consent = (event.get("context") or {}).get("consent")
     if not isinstance(consent, Mapping):
@@ -150,25 +155,26 @@ def statements(
     result = []
     for number, said in enumerate(found):
         purpose = purposes.get(slug(str(said.get("purpose", ""))))
-        status, basis = said.get("status"), said.get("basis", Basis.CONSENT)
-        if purpose is None or status not in Status.values or basis not in Basis.values:
+        if purpose is None:
             continue
-        result.append(
-            Statement(
+        try:
+            statement = Statement(
                 subjects=subjects,
                 purpose=purpose,
-                status=str(status),
-                basis=str(basis),
-                effective_from=_moment(said.get("at"), None) or occurred_at,
-                expires_at=_moment(said.get("expires_at"), None),
+                status=str(said.get("status")),
+                basis=str(said.get("basis", Basis.CONSENT)),
+                effective_from=_moment(said.get("at")) or occurred_at,
+                expires_at=_moment(said.get("expires_at")),
                 notice_version=_code(said.get("notice")),
                 channel=_code(said.get("channel")),
                 method=_code(said.get("method")),
                 jurisdiction=_code(said.get("jurisdiction"))[:10],
                 source_id=source.id,
-                cause=uuid5(message, f"{number}:{purpose}:{status}"),
+                cause=uuid5(message, str(number)),
             )
-        )
+        except ValueError as error:
+            raise InvalidConsent(str(error)) from None
+        result.append(statement)
     return result
 
 
