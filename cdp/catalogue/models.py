@@ -52,7 +52,6 @@ class Field(models.Model):
         indexes = [
             models.Index(fields=["scope"], name="catalogue_undeclared", condition=models.Q(data_class="undeclared"))
         ]
-        permissions = [("declare_field", "Can see and declare undeclared keys")]
 
     def __str__(self) -> str:
         return f"{self.scope} {self.name or '(undeclared)'}"

@@ -28,9 +28,6 @@ class Source(models.Model):
     key_hash = models.BinaryField(unique=True, null=True, editable=False)  # SHA-256 of a 256-bit random write key
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
-    class Meta:
-        permissions = [("send_to_source", "Can send data and see the runs of this source")]
-
     def __str__(self) -> str:
         return self.name
 

@@ -62,4 +62,11 @@ def test_region_reads_national_numbers() -> None:
 
 def test_codes_are_for_ever() -> None:
     """They are stored in rows: a kind may be added, never renumbered."""
-    assert [KINDS[kind] for kind in ("user_id", "anonymous_id", "row", "email", "phone", "customer_number")] == [1, 2, 3, 4, 5, 6]
+    assert [KINDS[kind] for kind in ("user_id", "anonymous_id", "row", "email", "phone", "customer_number")] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]

@@ -23,7 +23,9 @@ plant(TREE, "address.country", narrowed(lambda text: len(text) == 2))
 
 
 def test_facts_are_declared_and_of_their_type() -> None:
-    it = split("trait", TREE, {"plan": "gold", "age": 41, "vip": True, "since": "2026-01-31", "tags": ["a"], "a": {"b": 1.5}})
+    it = split(
+        "trait", TREE, {"plan": "gold", "age": 41, "vip": True, "since": "2026-01-31", "tags": ["a"], "a": {"b": 1.5}}
+    )
     assert it.facts == {"plan": "gold", "age": 41, "vip": True, "since": "2026-01-31", "tags": ["a"], "a": {"b": 1.5}}
     assert it.sealed == {}
     assert it.seen == []
@@ -70,7 +72,8 @@ _KEYS = st.sampled_from(["plan", "age", "vip", "since", "at", "tags", "a", "b", 
                          "email", "address", "country", "odd", "o.d", ""])  # fmt: skip
 _LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
-    | st.sampled_from(["NL", "2026-01-31", "2026-01-31T10:00:00Z", "alice@example.com"]) | st.lists(st.text(max_size=3), max_size=3)
+    | st.sampled_from(["NL", "2026-01-31", "2026-01-31T10:00:00Z", "alice@example.com"])
+    | st.lists(st.text(max_size=3), max_size=3)
 )  # fmt: skip
 _VALUES = st.recursive(
     _LEAVES, lambda below: st.lists(below, max_size=4) | st.dictionaries(_KEYS, below, max_size=4), max_leaves=30
