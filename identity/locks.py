@@ -2,9 +2,8 @@
 
 from consent.locks import PEOPLE, take
 
-# pg_advisory_xact_lock key; the first in the order of locks (docs/architecture.md). Consent's lock of people is the same
-# one: a statement is recorded before identity in a batch and parties are regrouped inside it, so two locks could be taken
-# in either order.
+# pg_advisory_xact_lock key, the first in the order of locks (docs/architecture.md). One lock for identity and consent: an
+# observation can change parties, and a party's consents are recorded in the same transaction.
 IDENTITY = PEOPLE
 
 __all__ = ["IDENTITY", "take"]

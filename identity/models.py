@@ -17,8 +17,12 @@ class Record(models.Model):
     profile_id = models.UUIDField(null=True, db_index=True)
     # {trait: [value, "2026-01-31T12:00:00.000000Z"]}: declared facts, latest by time observed (ties: greater value)
     facts = models.JSONField(default=dict)
-    sealed = models.BinaryField(null=True)  # the same shape for identifying and undeclared traits, under the record's key
-    attributes = ArrayField(models.TextField(), default=list)  # names of the declared identifying traits inside `sealed`
+    sealed = models.BinaryField(
+        null=True
+    )  # the same shape for identifying and undeclared traits, under the record's key
+    attributes = ArrayField(
+        models.TextField(), default=list
+    )  # names of the declared identifying traits inside `sealed`
     first_seen = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -66,8 +70,11 @@ class Link(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = [models.Index(fields=["digest"])]
         constraints = [
-            models.UniqueConstraint(fields=["left", "right", "rule", "digest"], name="identity_link_once"),
+            models.UniqueConstraint(
+                fields=["left", "right", "rule", "digest"], name="identity_link_once", nulls_distinct=False
+            ),
             models.CheckConstraint(condition=models.Q(left__lt=models.F("right")), name="identity_link_ordered"),
         ]
 
@@ -80,7 +87,7 @@ class Constraint(models.Model):
         CANNOT_LINK = "cannot_link"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    left_id = models.UUIDField()
+    left_id = models.UUIDField()  # left < right; plain ids, for a decision outlives a re-import of its records
     right_id = models.UUIDField(db_index=True)
     verdict = models.CharField(max_length=12, choices=Verdict)
     actor = models.CharField(max_length=80)
@@ -99,6 +106,7 @@ class Profile(models.Model):
     # an identifying value itself is read from that record, under that record's key.
     provenance = models.JSONField(default=dict)
     records = models.IntegerField(default=1)
+    founder = models.UUIDField(null=True)  # the record this profile began with: where its id belongs after a split
     version = models.BigIntegerField(default=1)  # ETag
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now())
@@ -109,6 +117,7 @@ class Redirect(models.Model):
 
     old_id = models.UUIDField(primary_key=True)
     new_id = models.UUIDField(db_index=True)
+    founder = models.UUIDField(null=True, db_index=True)  # the record the old profile began with
     at = models.DateTimeField(db_default=Now())
 
 
@@ -124,7 +133,7 @@ class Merge(models.Model):
     profile_id = models.UUIDField(db_index=True)  # the survivor, or the profile that was split
     others = ArrayField(models.UUIDField())
     records = ArrayField(models.UUIDField())  # those that moved
-    because = models.JSONField(default=dict)  # rule counts; ids only
+    because = models.JSONField(default=dict)  # rule counts, constraint ids; nothing personal
     actor = models.CharField(max_length=80)
     undone_at = models.DateTimeField(null=True)
     at = models.DateTimeField(db_default=Now())

@@ -1,0 +1,17 @@
+"""Identity's place among the rooms."""
+
+from django.apps import AppConfig
+
+
+class IdentityConfig(AppConfig):
+    """Registers the holder of records, evidence and profiles."""
+
+    name = "identity"
+    verbose_name = "identity"
+
+    def ready(self) -> None:
+        """The registry asks holders in the order of the rooms."""
+        from cdp.vault.holders import register
+        from identity.holder import People
+
+        register(People())

@@ -1,0 +1,107 @@
+"""What became of profile ids: redirects that answer for ever, and the history of merges and splits."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from cdp.ids import uuid7
+from identity.assign import Assigned
+from identity.profilerows import Written
+
+_REDIRECT = """
+INSERT INTO identity_redirect (old_id, new_id, founder) SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
+ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, founder = coalesce(excluded.founder, identity_redirect.founder)
+"""
+
+
+def founders(profiles: Collection[UUID]) -> dict[UUID, UUID]:
+    """The ids that were merged into these profiles, each with the record it began with."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT old_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL",
+            [sorted(profiles)],
+        )
+        return dict(cursor.fetchall())
+
+
+def write(
+    parts: Sequence[Sequence[UUID]],
+    assigned: Assigned,
+    before: Mapping[UUID, UUID],
+    rows: Written,
+    reasons: Mapping[tuple[UUID, UUID], list[str]],
+    *,
+    at: datetime,
+    actor: str,
+) -> list[UUID]:
+    """Redirects and history of one regrouping; the ids of the history rows, in order."""
+    if not (assigned.merged or assigned.split or assigned.revived):
+        return []
+    _redirect(parts, assigned, set(before.values()), rows)
+    acts = []
+    for id, part in zip(assigned.ids, parts, strict=True):
+        others = sorted(old for old, new in assigned.merged.items() if new == id)
+        if others:
+            moved = sorted(record for record in part if before.get(record) in others)
+            acts.append(("merged", id, others, moved, _because(part, before, reasons)))
+    for profile, pieces in sorted(assigned.split.items()):
+        moved = sorted(record for records in pieces.values() for record in records)
+        acts.append(("split", profile, sorted(pieces), moved, {}))
+    return _insert(acts, at=at, actor=actor)
+
+
+def _redirect(parts: Sequence[Sequence[UUID]], assigned: Assigned, affected: set[UUID], rows: Written) -> None:
+    """New redirects, and old ones to where their founding record is now, so that one step always leads to a live profile."""
+    home = {record: id for id, part in zip(assigned.ids, parts, strict=True) for record in part}
+    with connection.cursor() as cursor:
+        if assigned.revived:
+            cursor.execute("DELETE FROM identity_redirect WHERE old_id = ANY(%s::uuid[])", [sorted(assigned.revived)])
+        cursor.execute(
+            "SELECT old_id, new_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[])", [sorted(affected)]
+        )
+        moves = {}
+        for old, new, founder in cursor.fetchall():
+            target = home.get(founder) or assigned.merged.get(new, new)
+            if target != new:
+                moves[old] = (target, founder)
+        for old, new in assigned.merged.items():
+            founder = rows.founders.get(old)
+            # A profile can be split and merged away at once: its id answers for its founding record.
+            moves[old] = (home.get(founder) or new if founder else new, founder)
+        if moves:
+            targets = [target for target, _ in moves.values()]
+            cursor.execute(_REDIRECT, [list(moves), targets, [founder for _, founder in moves.values()]])
+
+
+def _because(
+    part: Sequence[UUID], before: Mapping[UUID, UUID], reasons: Mapping[tuple[UUID, UUID], list[str]]
+) -> dict[str, object]:
+    """How many links of each rule cross between what were different profiles."""
+    inside = set(part)
+    counts = Counter(
+        rule
+        for (left, right), found in reasons.items()
+        if left in inside and right in inside and before.get(left) != before.get(right)
+        for rule in found
+    )
+    return {"links": dict(sorted(counts.items()))}
+
+
+def _insert(
+    acts: list[tuple[str, UUID, list[UUID], list[UUID], dict[str, object]]], *, at: datetime, actor: str
+) -> list[UUID]:
+    ids = []
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY identity_merge (id, kind, profile_id, others, records, because, actor, at) FROM STDIN"
+        ) as copy,
+    ):
+        for kind, profile, others, moved, because in acts:
+            ids.append(uuid7())
+            copy.write_row((ids[-1], kind, profile, others, moved, msgspec.json.encode(because).decode(), actor, at))
+    return ids

@@ -1,0 +1,135 @@
+"""The rows of profiles: made, brought up to date, deleted, in sets. Under the identity lock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from cdp.catalogue import snapshot
+from cdp.sources import lookup
+from identity.assign import Assigned
+from identity.golden import Contribution, Golden, golden
+from identity.records import Rec
+from identity.traits import canonical
+
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+_declared: tuple[object, frozenset[str]] = (None, frozenset())
+
+
+@dataclass(slots=True)
+class Written:
+    """`founders`: the founding record of each profile that was there before."""
+
+    changed: set[UUID] = field(default_factory=set)
+    gone: set[UUID] = field(default_factory=set)
+    founders: dict[UUID, UUID | None] = field(default_factory=dict)
+    made: int = 0
+
+
+def declared_names() -> frozenset[str]:
+    """The declared paths of traits, and the lists that hold declared ones: names that may stand in clear."""
+    global _declared
+    catalogue = snapshot.current()
+    if _declared[0] is not catalogue:
+        paths = catalogue.classes("trait")
+        heads = {path[: path.index("[]")] for path in paths if "[]" in path}
+        tops = {path.partition(".")[0] for path in paths}
+        _declared = (catalogue, frozenset(paths) | heads | tops)
+    return _declared[1]
+
+
+def contributions(recs: Sequence[Rec]) -> list[Contribution]:
+    """What survivorship needs of records."""
+    sources = lookup.load({rec.source_id for rec in recs})
+    found = []
+    for rec in recs:
+        source = sources.get(rec.source_id)
+        priority, manual = (source.priority, source.kind == "steward") if source else (50, False)
+        found.append(Contribution(rec.id, rec.order, priority, manual, rec.facts, rec.sealed))
+    return found
+
+
+def goldens(parts: Sequence[Sequence[UUID]], scene: Mapping[UUID, Rec]) -> list[Golden]:
+    """The golden record of each part."""
+    given = {one.record: one for one in contributions([scene[record] for part in parts for record in part])}
+    names = declared_names()
+    return [golden([given[record] for record in part], declared=names.__contains__) for part in parts]
+
+
+def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UUID, Rec], *, at: datetime) -> Written:
+    """Makes the profile rows equal to these parts: new rows, rows whose golden record or size differs, merged-away rows."""
+    result = Written(gone=set(assigned.merged))
+    made, known = [], []
+    new = assigned.made | assigned.revived
+    for id, part, gold in zip(assigned.ids, parts, goldens(parts, scene), strict=True):
+        (made if id in new else known).append((id, part, gold))
+    stored = _stored([id for id, _, _ in known] + sorted(result.gone))
+    result.founders = {id: row[3] for id, row in stored.items()}
+    stale = []
+    for id, part, gold in known:
+        row = stored.get(id)
+        if row is None:
+            made.append((id, part, gold))
+        elif row[2] != len(part) or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]]):
+            stale.append((id, part, gold))
+    _insert(made, scene, at=at)
+    _update(stale, at=at)
+    if result.gone:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM identity_profile WHERE id = ANY(%s::uuid[])", [sorted(result.gone)])
+    result.changed = {id for id, _, _ in (*made, *stale)}
+    result.made = len(made)
+    return result
+
+
+def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id, facts::text, provenance::text, records, founder FROM identity_profile WHERE id = ANY(%s::uuid[])",
+            [ids],
+        )
+        return {row[0]: (_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in cursor.fetchall()}
+
+
+Row = tuple[UUID, Sequence[UUID], Golden]
+
+
+def _insert(rows: list[Row], scene: Mapping[UUID, Rec], *, at: datetime) -> None:
+    if not rows:
+        return
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY identity_profile (id, facts, provenance, records, founder, version, updated_at) FROM STDIN"
+        ) as copy,
+    ):
+        for id, part, gold in rows:
+            founder = min(part, key=lambda record: (scene[record].first_seen, scene[record].order))
+            facts, provenance = _encode(gold.facts).decode(), _encode(gold.provenance).decode()
+            copy.write_row((id, facts, provenance, len(part), founder, 1, at))
+
+
+def _update(rows: list[Row], *, at: datetime) -> None:
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE identity_profile p SET facts = n.facts, provenance = n.provenance, records = n.records,
+                      version = p.version + 1, updated_at = %s
+               FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[]) AS n(id, facts, provenance, records)
+               WHERE p.id = n.id""",
+            [
+                at,
+                [id for id, _, _ in rows],
+                [_encode(gold.facts).decode() for _, _, gold in rows],
+                [_encode(gold.provenance).decode() for _, _, gold in rows],
+                [len(part) for _, part, _ in rows],
+            ],
+        )

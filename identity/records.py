@@ -1,0 +1,196 @@
+"""Records in memory, and the SQL that loads and writes them in sets."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import connection
+
+from cdp.vault import keys, sealed
+from cdp.vault.aad import aad
+from cdp.vault.cipher import Key
+from identity import names
+from identity.names import Person
+from identity.rules import Holder
+from identity.traits import Stamped, whole
+
+_decode = msgspec.json.decode
+_encode = msgspec.json.encode
+
+
+class KeyMissing(LookupError):
+    """A record's key is not in the vault: it was erased, or the vault is older than the database."""
+
+
+@dataclass(slots=True, eq=False)
+class Rec:
+    """A record with its traits opened. `evidence`: digest -> (kind, first seen), filled where it was asked for."""
+
+    id: UUID
+    source_id: UUID
+    key_kind: int
+    key_digest: UUID
+    profile_id: UUID | None
+    first_seen: datetime
+    facts: Stamped
+    sealed: Stamped
+    evidence: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
+    new: bool = False
+    _person: Person | None = None
+
+    @property
+    def order(self) -> tuple[UUID, UUID]:
+        """The same however records arrived, which ids are not."""
+        return self.source_id, self.key_digest
+
+    @property
+    def person(self) -> Person:
+        """What it says of a person; read once (`renamed` reads it anew)."""
+        if self._person is None:
+            self._person = self._read_person()
+        return self._person
+
+    def renamed(self) -> bool:
+        """Reads the person anew; whether it differs."""
+        before, self._person = self.person, self._read_person()
+        return before != self._person
+
+    def _read_person(self) -> Person:
+        said = names.ATTRIBUTES.intersection(self.sealed) | names.ATTRIBUTES.intersection(self.facts)
+        return names.person({n: whole(self.facts, self.sealed, n) for n in said}) if said else names.NOBODY
+
+    def holder(self, since: datetime | None = None) -> Holder:
+        """This record as the rules see it."""
+        return Holder(self.id, self.source_id, self.key_kind, self.order, self.person, since)
+
+
+_COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed"
+_BY_ID = f"SELECT {_COLUMNS} FROM identity_record r WHERE r.id = ANY(%s::uuid[])"
+_BY_PLACE = f"""
+SELECT {_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
+JOIN identity_record r USING (source_id, key_digest)
+"""
+_EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence WHERE record_id = ANY(%s::uuid[])"
+
+
+def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
+    """The records with these ids, opened. One query, one more to the vault for keys not remembered."""
+    return {rec.id: rec for rec in _load(_BY_ID, [list(ids)])} if ids else {}
+
+
+def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> dict[tuple[UUID, UUID], Rec]:
+    """The records at these (source, key digest). Not opened: their traits are left empty."""
+    if not places:
+        return {}
+    sources, digests = zip(*places, strict=True)
+    return {rec.order: rec for rec in _load(_BY_PLACE, [list(sources), list(digests)], opened=opened)}
+
+
+def _load(query: str, params: list[Any], *, opened: bool = True) -> list[Rec]:
+    with connection.cursor() as cursor:
+        cursor.execute(query, params)
+        rows = cursor.fetchall()
+    held = keys.load([row[0] for row in rows if row[7] is not None]) if opened else {}
+    found = []
+    for id, source_id, kind, digest, profile_id, first_seen, facts, blob in rows:
+        traits = unseal_traits(id, blob, held) if opened and blob is not None else {}
+        found.append(Rec(id, source_id, kind, digest, profile_id, first_seen, _decode(facts) if opened else {}, traits))
+    return found
+
+
+def unseal_traits(record_id: UUID, blob: bytes, held: dict[UUID, Key]) -> Stamped:
+    """Opens a record's traits. Raises KeyMissing, Unsealable."""
+    key = held.get(record_id)
+    if key is None:
+        raise KeyMissing(f"record {record_id}")
+    opened: Stamped = sealed.unseal(key, blob, aad=aad("identity_record", record_id, "sealed"))
+    return opened
+
+
+def load_evidence(recs: Iterable[Rec]) -> None:
+    """Fills `evidence` of these records. One query."""
+    by_record = {rec.id: rec for rec in recs}
+    if not by_record:
+        return
+    for rec in by_record.values():
+        rec.evidence = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_EVIDENCE, [list(by_record)])
+        for record_id, digest, kind, first_seen in cursor.fetchall():
+            by_record[record_id].evidence[digest] = (kind, first_seen)
+
+
+def _row(rec: Rec, key: Key, declared: frozenset[str]) -> tuple[Any, ...]:
+    blob = sealed.seal(key, rec.sealed, aad=aad("identity_record", rec.id, "sealed")) if rec.sealed else None
+    return _encode(rec.facts).decode(), blob, sorted(declared.intersection(rec.sealed))
+
+
+def insert(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> None:
+    """Writes new records. `declared`: names of traits that may stand in clear."""
+    if not recs:
+        return
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes) FROM STDIN"
+        ) as copy,
+    ):
+        for rec in recs:
+            head = (rec.id, rec.source_id, rec.key_kind, rec.key_digest, rec.profile_id, rec.first_seen)
+            copy.write_row((*head, *_row(rec, held[rec.id], declared)))
+
+
+def update(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> None:
+    """Writes traits and first_seen of known records."""
+    if not recs:
+        return
+    rows = [_row(rec, held[rec.id], declared) for rec in recs]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE identity_record r SET facts = n.facts, sealed = n.sealed, first_seen = n.first_seen,
+                      attributes = ARRAY(SELECT jsonb_array_elements_text(n.attributes))
+               FROM unnest(%s::uuid[], %s::jsonb[], %s::bytea[], %s::timestamptz[], %s::jsonb[])
+                    AS n(id, facts, sealed, first_seen, attributes) WHERE r.id = n.id""",
+            [
+                [rec.id for rec in recs],
+                [row[0] for row in rows],
+                [row[1] for row in rows],
+                [rec.first_seen for rec in recs],
+                [_encode(row[2]).decode() for row in rows],
+            ],
+        )
+
+
+def evidence_aad(record_id: UUID, digest: UUID) -> bytes:
+    """Where a sealed identifier belongs: its record and its digest."""
+    return aad("identity_evidence", f"{record_id}:{digest}", "sealed")
+
+
+def insert_evidence(rows: list[tuple[UUID, int, UUID, str, datetime]], held: dict[UUID, Key]) -> None:
+    """Writes new evidence (record, kind, digest, what the digest was made of, first seen), sealed."""
+    if not rows:
+        return
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY identity_evidence (record_id, kind, digest, sealed, first_seen) FROM STDIN") as copy,
+    ):
+        for record_id, kind, digest, spelt, first_seen in rows:
+            blob = sealed.seal(held[record_id], spelt, aad=evidence_aad(record_id, digest))
+            copy.write_row((record_id, kind, digest, blob, first_seen))
+
+
+def lower_evidence(rows: list[tuple[UUID, UUID, datetime]]) -> None:
+    """Sets first_seen of known evidence (record, digest, first seen) to an earlier time."""
+    if not rows:
+        return
+    records, digests, times = map(list, zip(*rows, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE identity_evidence e SET first_seen = n.at
+               FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS n(record_id, digest, at)
+               WHERE e.record_id = n.record_id AND e.digest = n.digest AND e.first_seen > n.at""",
+            [records, digests, times],
+        )

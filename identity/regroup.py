@@ -1,0 +1,199 @@
+"""Clusters, profile ids and golden records of the records that something touched. Under the identity lock."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from cdp import outbox
+from cdp.ids import uuid7
+from consent import parties
+from identity import history, profilerows, records, relink, rules
+from identity.assign import Assigned, assign
+from identity.clusters import Clusters, Edge, cluster
+from identity.records import Rec
+
+_REACH = """
+WITH RECURSIVE reach(id) AS (
+    SELECT unnest(%s::uuid[])
+    UNION
+    SELECT n.id FROM reach, LATERAL (
+        SELECT right_id AS id FROM identity_link WHERE left_id = reach.id
+        UNION ALL SELECT left_id FROM identity_link WHERE right_id = reach.id
+        UNION ALL SELECT right_id FROM identity_constraint WHERE left_id = reach.id AND verdict = 'must_link'
+        UNION ALL SELECT left_id FROM identity_constraint WHERE right_id = reach.id AND verdict = 'must_link') n)
+SELECT id FROM reach
+"""
+_LINKS = "SELECT left_id, right_id, kind, weight FROM identity_link WHERE left_id = ANY(%s::uuid[])"
+_CONSTRAINTS = "SELECT left_id, right_id, verdict FROM identity_constraint WHERE left_id = ANY(%s::uuid[])"
+
+
+@dataclass(slots=True)
+class Regrouped:
+    """What came of it. `refused`: why -> how many edges; `changed`: profiles that are new, moved, or have a new golden record."""
+
+    changed: set[UUID] = field(default_factory=set)
+    gone: set[UUID] = field(default_factory=set)
+    made: int = 0
+    merged: int = 0
+    split: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    merges: list[UUID] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Partition:
+    """Clusters of some components, and what led to them."""
+
+    parts: list[list[UUID]] = field(default_factory=list)
+    refused: list[tuple[UUID, UUID, str]] = field(default_factory=list)
+    reasons: dict[tuple[UUID, UUID], list[str]] = field(default_factory=dict)
+
+
+def reach(start: Collection[UUID]) -> set[UUID]:
+    """All records connected with these by links or must-links, themselves included."""
+    if not start:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(_REACH, [list(start)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def partition(recs: dict[UUID, Rec]) -> Partition:
+    """Clusters whole components. Three passes at most: links, constraints, judgement."""
+    result = Partition()
+    shared: dict[tuple[UUID, UUID], set[int]] = defaultdict(set)
+    weights: dict[tuple[UUID, UUID], float] = defaultdict(float)
+    must: set[tuple[UUID, UUID]] = set()
+    cannot: set[tuple[UUID, UUID]] = set()
+    with connection.cursor() as cursor:
+        cursor.execute(_LINKS, [list(recs)])
+        for left, right, kind, weight in cursor.fetchall():
+            shared[left, right].add(kind)
+            weights[left, right] += weight
+        cursor.execute(_CONSTRAINTS, [list(recs)])
+        for left, right, verdict in cursor.fetchall():
+            if left in recs and right in recs:
+                (must if verdict == "must_link" else cannot).add((left, right))
+    result.reasons = {pair: sorted(f"same_{rules.LABELS[kind]}" for kind in kinds) for pair, kinds in shared.items()}
+    for pair in must:
+        result.reasons.setdefault(pair, []).append("must_link")
+    edges = [
+        Edge(
+            *pair,
+            weights.get(pair, 0.0),
+            must=pair in must,
+            age=max(recs[pair[0]].first_seen, recs[pair[1]].first_seen),
+        )
+        for pair in {*weights, *must}
+    ]
+    holders = {id: rec.holder() for id, rec in recs.items()}
+    judge = rules.judge_with(shared, holders)
+    for nodes, theirs in _components(recs, edges):
+        if len(nodes) == 1:
+            result.parts.append(nodes)
+            continue
+        found: Clusters[UUID] = cluster(nodes, theirs, order=lambda id: recs[id].order, judge=judge, cannot=cannot)
+        result.parts += found.parts
+        result.refused += found.refused
+    return result
+
+
+def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> Iterable[tuple[list[UUID], list[Edge[UUID]]]]:
+    """Connected components, by union-find: (records, edges)."""
+    parent = {id: id for id in recs}
+
+    def root(id: UUID) -> UUID:
+        while parent[id] != id:
+            parent[id] = id = parent[parent[id]]
+        return id
+
+    for edge in edges:
+        parent[root(edge.left)] = root(edge.right)
+    nodes: dict[UUID, list[UUID]] = defaultdict(list)
+    inside: dict[UUID, list[Edge[UUID]]] = defaultdict(list)
+    for id in recs:
+        nodes[root(id)].append(id)
+    for edge in edges:
+        inside[root(edge.left)].append(edge)
+    return [(members, inside[top]) for top, members in nodes.items()]
+
+
+def regroup(
+    known: dict[UUID, Rec],
+    start: Collection[UUID],
+    alone: Collection[UUID],
+    *,
+    regrouped: Collection[UUID],
+    at: datetime,
+    actor: str,
+) -> Regrouped:
+    """Brings clusters, profiles and parties up to date around the records of `start`; `alone` are new records that nothing
+    links. `known` are records in memory, and gets all others that are needed. `regrouped`: records whose identifiers changed."""
+    result = Regrouped()
+    ids = reach(start)
+    known |= records.by_id(ids - known.keys())
+    scene = {id: known[id] for id in ids if id in known}
+    found = partition(scene) if scene else Partition()
+    result.refused.update(why for _, _, why in found.refused)
+    parts = found.parts + [[id] for id in alone]
+    scene |= {id: known[id] for id in alone}
+    current = {id: rec.profile_id for id, rec in scene.items() if not rec.new and rec.profile_id is not None}
+    tentative = {id: rec.profile_id for id, rec in scene.items() if rec.new and rec.profile_id is not None}
+    redirects = history.founders(set(current.values())) if current else {}
+    assigned = assign(parts, current, redirects=redirects, tentative=tentative, new_id=uuid7)
+    moved = _move(parts, assigned, scene)
+    rows = profilerows.write(parts, assigned, scene, at=at)
+    result.changed, result.gone, result.made = rows.changed, rows.gone, rows.made
+    result.merges = history.write(parts, assigned, current, rows, found.reasons, at=at, actor=actor)
+    result.merged, result.split = len(assigned.merged), len(assigned.split)
+    _tell(parts, assigned, scene, {*moved, *regrouped}, result, at=at)
+    return result
+
+
+def _move(parts: list[list[UUID]], assigned: Assigned, scene: dict[UUID, Rec]) -> list[UUID]:
+    """Sets records' profiles; those of known records that moved and of new ones whose row has another id."""
+    moved = []
+    for id, part in zip(assigned.ids, parts, strict=True):
+        for record in part:
+            if scene[record].profile_id != id:
+                scene[record].profile_id = id
+                moved.append(record)
+    if moved:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """UPDATE identity_record r SET profile_id = n.profile_id
+                   FROM unnest(%s::uuid[], %s::uuid[]) AS n(id, profile_id) WHERE r.id = n.id""",
+                [moved, [scene[record].profile_id for record in moved]],
+            )
+    return moved
+
+
+def _tell(
+    parts: list[list[UUID]],
+    assigned: Assigned,
+    scene: dict[UUID, Rec],
+    touched: set[UUID],
+    result: Regrouped,
+    *,
+    at: datetime,
+) -> None:
+    """Tells consent who is one party now, and the rooms above which profiles changed."""
+    stirred = [
+        (id, part)
+        for id, part in zip(assigned.ids, parts, strict=True)
+        if not touched.isdisjoint(part) or any(scene[record].new for record in part) or id in assigned.split
+    ]
+    if stirred or result.gone:
+        members = [scene[record] for _, part in stirred for record in part]
+        records.load_evidence([rec for rec in members if not rec.new])
+        dead = relink.retired({digest for rec in members for digest in rec.evidence})
+        groups: dict[UUID, Any] = {
+            id: {digest for record in part for digest in scene[record].evidence} - dead for id, part in stirred
+        }
+        parties.regroup(groups | dict.fromkeys(result.gone, ()), at=at)
+    outbox.changed(sorted(result.changed | result.gone | {id for id, _ in stirred}), reason="identity")
