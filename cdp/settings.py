@@ -285,6 +285,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Customer data",
     "SITE_SYMBOL": "diversity_3",
     "SHOW_HISTORY": False,
+    "LOGIN": {"form": "cdp.access.sign_in.SignInForm"},
     "DASHBOARD_CALLBACK": "cdp.console.home.dashboard",
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "cdp.console.home.navigation"},
 }

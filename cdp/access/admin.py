@@ -1,5 +1,3 @@
-"""Users and their roles, API keys; and the classes that the admin pages of every room build on."""
+"""Admin pages of this room; and the classes that the pages of every room build on."""
 
-from cdp.access.audited_admin import AuditedAdmin, ReadOnlyAdmin
-
-__all__ = ["AuditedAdmin", "ReadOnlyAdmin"]
+__all__ = ["ApiKeyAdmin", "AuditedAdmin", "ReadOnlyAdmin", "RoleAdmin", "UserAdmin"]

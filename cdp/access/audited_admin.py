@@ -6,6 +6,7 @@ Django's own admin log is not written: its texts repeat the names of objects, wh
 from collections.abc import Iterable
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -56,6 +57,12 @@ class AuditedAdmin(ModelAdmin):
         """Called by Django before it deletes."""
         for obj in queryset:
             self.audit(request, "delete", obj)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """An action on chosen rows and its entries, or neither."""
+        with transaction.atomic():
+            response: HttpResponse | None = super().response_action(request, queryset)
+            return response
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The audit trail is the history."""

@@ -28,12 +28,10 @@ def _where(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _describe(logger: Any, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Adds level, logger and the shape of an exception; drops the exception itself."""
+    """Adds level, logger and the shape of an exception."""
     record: logging.LogRecord | None = event.get("_record")
-    event.pop("exc_info", None)
-    event.pop("stack_info", None)
     if record is not None:
-        event |= {"level": record.levelname.lower(), "logger": record.name, **_where(record)}
+        event |= {"level": record.levelname.lower(), "logger": record.name, **getattr(record, "_where", {})}
     return event
 
 
@@ -41,7 +39,8 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line of JSON."""
         # A copy, since other handlers may want the exception; `exc_text` is the cached rendering with values.
-        shown = logging.makeLogRecord(record.__dict__ | {"exc_text": None, "stack_info": None})
+        without = {"exc_info": None, "exc_text": None, "stack_info": None, "_where": _where(record)}
+        shown = logging.makeLogRecord(record.__dict__ | without)
         return super().format(shown)
 
 

@@ -1,0 +1,49 @@
+"""Makes someone who can sign in."""
+
+import getpass
+import sys
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from cdp.access.roles import ROLES, ensure_roles
+from cdp.access.users import create_user
+from cdp.audit import Actor
+
+
+def _ask() -> str:
+    """A password typed twice that passes the installation's rules; "" to have one made."""
+    first = getpass.getpass("Password (empty: make one): ")
+    if not first:
+        return ""
+    if first != getpass.getpass("Again: "):
+        raise CommandError("the two passwords differ")
+    try:
+        validate_password(first)
+    except ValidationError as error:
+        raise CommandError(" ".join(error.messages)) from None
+    return first
+
+
+class Command(BaseCommand):
+    """manage.py create_user NAME --role R"""
+
+    help = "Make a user with a role (or give an existing one this role and a new password)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--role", required=True, choices=list(ROLES))
+        parser.add_argument("--generate", action="store_true", help="make a password without asking, and print it")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        given = "" if options["generate"] or not sys.stdin.isatty() else _ask()
+        ensure_roles()
+        user, password = create_user(
+            options["username"], options["role"], given or None, by=Actor("system", "create_user")
+        )
+        self.stderr.write(f"{user.username} may sign in at /admin/ as {ROLES[options['role']].title.lower()}.")
+        if not given:
+            self.stderr.write("Password, shown this once:")
+            self.stdout.write(password)
