@@ -2,7 +2,6 @@
 
 from django.db import models
 from django.db.models.functions import Now
-
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from cdp.ids import uuid7

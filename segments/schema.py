@@ -1,4 +1,4 @@
-"""The published JSON Schema of the rule language (2020-12). What it cannot say (declared fields, types, circles) the parser says."""
+"""The published JSON Schema of the rule language (2020-12). Declared fields, types and circles are checked by the parser."""
 
 from typing import Any
 

@@ -1,0 +1,120 @@
+"""Reads what rules need of many people at once: one query for their events, one for each purpose's permissions."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.db import connection
+
+from consent.permits import flips_sql, permitted_sql
+from segments.evaluate import Verdict
+from segments.history import Column
+from segments.nodes import FOREVER, Consent, Event, InSegment, Path, Trait, micros, moment
+
+Leaf = Trait | Event | InSegment | Consent
+_YEAR_1 = -62_135_596_800_000_000
+
+
+@dataclass
+class _Need:
+    """What is needed of the events of one name: values at these paths, from `since` (microseconds) on; None: all."""
+
+    paths: dict[str, Path] = field(default_factory=dict)
+    since: int | None = FOREVER
+
+
+def jsonpath(steps: Sequence[str]) -> str:
+    """The PostgreSQL jsonpath of a path."""
+    return "$" + "".join("[*]" if step == "[]" else f".{json.dumps(step)}" for step in steps)
+
+
+def needs(conditions: Iterable[Leaf], at: int) -> dict[UUID, _Need]:
+    """What these conditions need of events, by event name."""
+    found: dict[UUID, _Need] = {}
+    for leaf in conditions:
+        if not isinstance(leaf, Event):
+            continue
+        need = found.setdefault(leaf.name, _Need())
+        since = at - leaf.window.last if leaf.window.last is not None else leaf.window.start
+        if since is not None and leaf.window.start is not None:
+            since -= 1  # the window's start belongs to it
+        need.since = None if since is None or need.since is None else min(need.since, since)
+        for path in ([leaf.of] if leaf.of else []) + [where.path for where in leaf.where]:
+            need.paths[path.name] = path
+    return found
+
+
+def histories(
+    profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: int, *, with_ids: bool = False
+) -> dict[UUID, dict[UUID, Column]]:
+    """The events that conditions need at `at` and later: profile id -> event name -> column."""
+    wanted = needs(conditions, at)
+    result: dict[UUID, dict[UUID, Column]] = defaultdict(dict)
+    if not wanted or not profile_ids:
+        return result
+    names = list(wanted)
+    parts, params = [], []
+    for number, name in enumerate(names):
+        sql, part = _history_sql(number, name, wanted[name], profile_ids, with_ids=with_ids)
+        parts.append(sql)
+        params += part
+    with connection.cursor() as cursor:
+        cursor.execute("\nUNION ALL\n".join(parts), params)
+        for number, profile_id, times, values, ids in cursor.fetchall():
+            paths = list(wanted[names[number]].paths.values())
+            columns = {path.name: _values(path, text) for path, text in zip(paths, values, strict=True)}
+            column = Column(orjson.loads(f"[{times[1:-1]}]"), columns, ids)
+            result[profile_id][names[number]] = column
+    return result
+
+
+def _history_sql(
+    number: int, name: UUID, need: _Need, profile_ids: Sequence[UUID], *, with_ids: bool
+) -> tuple[str, list[Any]]:
+    order = "ORDER BY e.occurred_at, e.message"
+    values, params = [], []
+    for path in need.paths.values():
+        value = "e.facts->%s" if path.plain else "jsonb_path_query_array(e.facts, %s::jsonpath)"
+        params.append(path.steps[0] if path.plain else jsonpath(path.steps))
+        values.append(f"jsonb_agg({value} {order})::text")
+    since = ""
+    tail: list[Any] = [list(profile_ids), name]
+    if need.since is not None and need.since > _YEAR_1:
+        since = "AND e.occurred_at > %s"
+        tail.append(moment(need.since))
+    ids = f"array_agg(e.id {order})" if with_ids else "NULL::uuid[]"
+    return (
+        f"SELECT {number}, r.profile_id, array_agg((extract(epoch FROM e.occurred_at) * 1000000)::bigint {order})::text,"
+        f" ARRAY[{', '.join(values)}]::text[], {ids}"
+        " FROM identity_record r JOIN events_event e ON e.record_id = r.id"
+        f" WHERE r.profile_id = ANY(%s) AND e.name = %s {since} GROUP BY r.profile_id",
+        params + tail,
+    )
+
+
+def _values(path: Path, text: str) -> list[list[Any]]:
+    found = orjson.loads(text)
+    if not path.plain:
+        return [[value for value in values if value is not None] for values in found]
+    return [[value] if value is not None else [] for value in found]
+
+
+def consents(profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: datetime) -> dict[UUID, dict[str, Verdict]]:
+    """For each profile the purposes that conditions ask for: permitted at `at`?, and until when that is sure."""
+    result: dict[UUID, dict[str, Verdict]] = defaultdict(dict)
+    for purpose in {leaf.purpose for leaf in conditions if isinstance(leaf, Consent)}:
+        permitted, params = permitted_sql(purpose, at)
+        flips, more = flips_sql(purpose, at)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT party_id, {permitted}, {flips} FROM unnest(%s::uuid[]) AS asked (party_id)",
+                [*params, *more, list(profile_ids)],
+            )
+            for profile_id, allowed, until in cursor.fetchall():
+                result[profile_id][purpose] = allowed, FOREVER if until is None else micros(until)
+    return result
