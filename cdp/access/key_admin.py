@@ -28,7 +28,7 @@ def _choices(held: list[str]) -> list[tuple[str, str]]:
     return listed + [(scope, scope) for scope in held if scope not in dict(listed)]
 
 
-class KeyForm(forms.ModelForm[ApiKey]):
+class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
     """Scopes as a list to tick."""
 
     scopes = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
