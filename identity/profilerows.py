@@ -88,11 +88,13 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
 
 
 def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
+    """The rows, locked in id order in one statement: whoever evaluates people does the same, so neither waits in a circle."""
     if not ids:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, facts::text, provenance::text, records, founder FROM identity_profile WHERE id = ANY(%s::uuid[])",
+            """SELECT id, facts::text, provenance::text, records, founder FROM identity_profile
+               WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE""",
             [ids],
         )
         return {row[0]: (_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in cursor.fetchall()}

@@ -1,5 +1,5 @@
 """What must be told onward, and "this changed"."""
 
-from cdp.outbox.changes import CHANNEL, changed, drain, tell
+from cdp.outbox.changes import CHANNEL, Drained, changed, drain, happened, tell
 
-__all__ = ["CHANNEL", "changed", "drain", "tell"]
+__all__ = ["CHANNEL", "Drained", "changed", "drain", "happened", "tell"]

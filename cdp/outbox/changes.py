@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -10,12 +11,16 @@ from django.db import connection
 CHANNEL = "cdp_changed"
 
 _CHANGED = "INSERT INTO outbox_change (profile_id, reason) SELECT unnest(%s::uuid[]), %s"
+_HAPPENED = """
+INSERT INTO outbox_change (record_id, event, reason)
+SELECT DISTINCT record_id, event, 'event' FROM unnest(%s::uuid[], %s::uuid[]) AS t (record_id, event)
+"""
 _DRAIN = """
 WITH taken AS (
     DELETE FROM outbox_change WHERE id = ANY (ARRAY(
         SELECT id FROM outbox_change ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
-    RETURNING id, profile_id)
-SELECT profile_id FROM taken GROUP BY profile_id ORDER BY min(id)
+    RETURNING id, profile_id, record_id, event)
+SELECT profile_id, record_id, event FROM taken ORDER BY id
 """
 _TELL = """
 INSERT INTO outbox_message (topic, key, payload)
@@ -35,13 +40,38 @@ def changed(profile_ids: Iterable[UUID], *, reason: str) -> None:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
-def drain(limit: int) -> list[UUID]:
-    """Takes up to `limit` changes, the oldest first: their profiles, each once. In the caller's transaction.
+def happened(events: Iterable[tuple[UUID, UUID | None]]) -> None:
+    """Says that events were stored: (record id, digest of the event's name). In the caller's transaction."""
+    rows = list(events)
+    if not rows:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_HAPPENED, [[record for record, _ in rows], [event for _, event in rows]])
+        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+
+
+@dataclass(slots=True)
+class Drained:
+    """What was taken off the queue. `events`: record id -> digests of names. `taken`: how many changes that were."""
+
+    taken: int = 0
+    profiles: list[UUID] = field(default_factory=list)
+    events: dict[UUID, set[UUID]] = field(default_factory=dict)
+
+
+def drain(limit: int) -> Drained:
+    """Takes up to `limit` changes, the oldest first; each profile and record once. In the caller's transaction.
 
     Changes that another worker holds are skipped; a rollback puts them back."""
     with connection.cursor() as cursor:
         cursor.execute(_DRAIN, [limit])
-        return [row[0] for row in cursor.fetchall()]
+        rows = cursor.fetchall()
+    drained = Drained(taken=len(rows), profiles=list(dict.fromkeys(profile for profile, _, _ in rows if profile)))
+    for _, record, event in rows:
+        if record:
+            names = drained.events.setdefault(record, set())
+            names.update([event] if event else [])
+    return drained
 
 
 def tell(topic: str, messages: Iterable[tuple[UUID, Mapping[str, Any]]]) -> None:

@@ -1,4 +1,6 @@
-"""One micro-batch, one transaction: claim, suppressed?, consent, permitted?, identity, events, segments, counts."""
+"""One micro-batch, one transaction: claim, suppressed?, consent, permitted?, identity, events, counts, and "this changed".
+
+Memberships follow in a transaction of their own (`uptodate.py`, and docs/decisions/0001 for why)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,7 +27,6 @@ from consent.record import Statement, record
 from consent.suppression import suppressed
 from identity.observe import Resolution, observe
 from identity.prepare import digests_of
-from segments.refresh import Changes, refresh
 
 log = structlog.get_logger(__name__)
 PASSING = (
@@ -42,7 +43,6 @@ class Work:
     source: SourceInfo
     reading: wire.Reading
     digests: tuple[UUID, ...]
-    resolution: Resolution | None = None
 
 
 @dataclass
@@ -96,33 +96,21 @@ def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
 @transaction.atomic
 def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
     claimed = claim(limit, ids=ids)
-    changed = Changes()
     result = Result(claimed=len(claimed))
+    if not claimed:
+        return result
     counts: Counter[tuple[UUID, str]] = Counter()
-    stored: list[Work] = []
-    if claimed:
-        works = _read(claimed, counts, now=now)
-        works = _unsuppressed(works, counts)
-        works = _consents(works, counts, now=now)
-        stored = _permitted(works, counts, now=now)
-        _store(stored, counts)
-        changed = _changes(stored)
-    drained = outbox.drain(limit)
-    if changed.profiles:
-        refresh(changed.profiles - set(drained), at=now, changed=changed)
-    if drained:
-        refresh(set(drained), at=now)
-    if claimed:
-        settle(counts, slot=slot)
-        for (_, outcome), n in counts.items():
-            result.outcomes[outcome] += n
-        audit.record(
-            "pipeline.batch",
-            by=audit.SYSTEM,
-            subjects=sorted({work.resolution.record_id for work in stored if work.resolution}),
-            rows=len(claimed),
-            details=dict(result.outcomes),
-        )
+    works = _read(claimed, counts, now=now)
+    works = _unsuppressed(works, counts)
+    works = _consents(works, counts, now=now)
+    stored = _permitted(works, counts, now=now)
+    records = _store(stored, counts)
+    settle(counts, slot=slot)
+    for (_, outcome), n in counts.items():
+        result.outcomes[outcome] += n
+    audit.record(
+        "pipeline.batch", by=audit.SYSTEM, subjects=sorted(records), rows=len(claimed), details=dict(result.outcomes)
+    )
     return result
 
 
@@ -211,35 +199,31 @@ def _permitted(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: dat
     return _without([work for work, ok in zip(works, allowed, strict=True) if not ok], works, "denied", counts)
 
 
-def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> None:
+def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
+    """Resolves and stores what is permitted; the records concerned."""
     if not works:
-        return
+        return set()
     at = max(work.claimed.received_at for work in works)
     resolutions = observe([work.reading.observation for work in works], at=at)
-    rows = []
-    for work, resolution in zip(works, resolutions, strict=True):
-        work.resolution = resolution
-        rows.append(
-            StoredEvent(
-                id=uuid7(),
-                record_id=resolution.record_id,
-                source_id=work.source.id,
-                type=work.reading.type,
-                name=work.reading.name,
-                message=work.claimed.message,
-                occurred_at=work.claimed.occurred_at,
-                received_at=work.claimed.received_at,
-                facts=work.reading.facts,
-                sealed=work.reading.sealed,
-            )
-        )
-        counts[work.source.id, "stored"] += 1
+    rows = [_row(work, resolution) for work, resolution in zip(works, resolutions, strict=True)]
     store(rows)
-    observe_fields([split for work in works for split in work.reading.splits], at=at)
+    counts.update((work.source.id, "stored") for work in works)
+    outbox.happened((row.record_id, row.name) for row in rows)
+    labels = {work.reading.label for work in works if work.reading.label}
+    observe_fields([split for work in works for split in work.reading.splits], at=at, events=labels)
+    return {row.record_id for row in rows}
 
 
-def _changes(works: list[Work]) -> Changes:
-    return Changes(
-        profiles={work.resolution.profile_id for work in works if work.resolution},
-        events={work.reading.name for work in works if work.reading.name},
+def _row(work: Work, resolution: Resolution) -> StoredEvent:
+    return StoredEvent(
+        id=uuid7(),
+        record_id=resolution.record_id,
+        source_id=work.source.id,
+        type=work.reading.type,
+        name=work.reading.name,
+        message=work.claimed.message,
+        occurred_at=work.claimed.occurred_at,
+        received_at=work.claimed.received_at,
+        facts=work.reading.facts,
+        sealed=work.reading.sealed,
     )

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
-from segments.wake import wake
 
 from cdp.pipeline.batch import PASSING, run_batch
+from cdp.pipeline.uptodate import bring_up_to_date
+from segments.wake import wake
 
 log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.05
@@ -23,6 +24,7 @@ def run_forever(stop: threading.Event, *, slot: int) -> None:
         now = datetime.now(UTC)
         try:
             busy = run_batch(settings.PIPELINE_BATCH, now=now, slot=slot).claimed > 0
+            busy = bring_up_to_date(settings.PIPELINE_BATCH, now=datetime.now(UTC)) > 0 or busy
             if (now - woken).total_seconds() >= WAKE_SECONDS:
                 busy = wake(now, limit=settings.PIPELINE_BATCH) > 0 or busy
                 woken = now

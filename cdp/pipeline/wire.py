@@ -33,6 +33,7 @@ class Reading:
 
     type: int
     name: UUID | None
+    label: str  # the event's name as sent
     observation: Observation
     facts: dict[str, Any]
     sealed: dict[str, Any]
@@ -64,7 +65,9 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
     """Splits an accepted event into what may stand in clear and what must be sealed, and says whom it is about."""
     kind = str(event["type"])
     key_kind, key = ("user_id", event["userId"]) if event.get("userId") else ("anonymous_id", event["anonymousId"])
-    label = event.get("event") if kind == "track" else event.get("name") if kind in {"page", "screen"} else None
+    label = str(
+        (event.get("event") if kind == "track" else event.get("name") if kind in {"page", "screen"} else "") or ""
+    )
     body_field = _BODY.get(kind)
     body = event.get(body_field) if body_field else None
     body = body if isinstance(body, Mapping) else {}
@@ -92,7 +95,8 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
         sealed["context"] = split.sealed
     return Reading(
         type=TYPES[kind],
-        name=catalogue.event_name(str(label)) if label else None,
+        name=catalogue.event_name(label) if label else None,
+        label=label,
         observation=Observation(
             source_id=source.id,
             namespace=source.namespace,

@@ -20,15 +20,15 @@ def test_drained_in_order_each_profile_once() -> None:
     a, b, c = uuid7(), uuid7(), uuid7()
     outbox.changed([b, a, b], reason="merge")
     outbox.changed([c, b], reason="consent")
-    assert outbox.drain(100) == [b, a, c]
-    assert outbox.drain(100) == []
+    assert outbox.drain(100).profiles == [b, a, c]
+    assert outbox.drain(100).taken == 0
 
 
 @db
 def test_drain_takes_no_more_than_asked() -> None:
     ids = [uuid7() for _ in range(10)]
     outbox.changed(ids, reason="rebuild")
-    assert outbox.drain(4) == ids[:4]
+    assert outbox.drain(4).profiles == ids[:4]
     assert Change.objects.count() == 6
 
 
@@ -37,7 +37,7 @@ def test_a_change_that_was_rolled_back_never_was() -> None:
     with transaction.atomic():
         outbox.changed([uuid7()], reason="merge")
         transaction.set_rollback(True)
-    assert outbox.drain(10) == []
+    assert outbox.drain(10).taken == 0
 
 
 @db
@@ -45,9 +45,17 @@ def test_a_drain_that_was_rolled_back_can_be_drained_again() -> None:
     id = uuid7()
     outbox.changed([id], reason="merge")
     with transaction.atomic():
-        assert outbox.drain(10) == [id]
+        assert outbox.drain(10).profiles == [id]
         transaction.set_rollback(True)
-    assert outbox.drain(10) == [id]
+    assert outbox.drain(10).profiles == [id]
+
+
+@db
+def test_events_of_one_record_come_together() -> None:
+    record, other, name = uuid7(), uuid7(), uuid7()
+    outbox.happened([(record, name), (record, name), (record, None), (other, None)])
+    drained = outbox.drain(100)
+    assert (drained.profiles, drained.events) == ([], {record: {name}, other: set()})
 
 
 @db

@@ -14,7 +14,9 @@ class Migration(migrations.Migration):
             name="Change",
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("profile_id", models.UUIDField()),
+                ("profile_id", models.UUIDField(null=True)),
+                ("record_id", models.UUIDField(null=True)),
+                ("event", models.UUIDField(null=True)),
                 ("reason", models.TextField()),
                 ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
