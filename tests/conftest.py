@@ -177,4 +177,6 @@ def child_environment() -> dict[str, str]:
         "VAULT_DATABASE_URL": url("vault"),
         "BROKER_URL": settings.CELERY_BROKER_URL,
         "SECRET_KEY": settings.SECRET_KEY,
+        "DATA_DIR": str(settings.DATA_DIR),
+        "KEYRING": str(settings.KEYRING),
     }
