@@ -1,5 +1,6 @@
 """The real web server as a process of its own, for journeys and fault tests: import the fixture `server`."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -64,10 +65,8 @@ class Server:
     def kill(self, number: int = signal.SIGKILL) -> None:
         """Ends the whole group of this process (the server and its worker), by default with kill -9."""
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, number)
-            except ProcessLookupError:
-                pass
             self.process.wait(20)
             self.process = None
 
