@@ -56,9 +56,7 @@ def forget() -> None:
 def _agree() -> Key:
     """Compares every living epoch of the vault with the keyring and returns the latest."""
     path = Path(settings.KEYRING)
-    keyring.check_place(
-        path, Path(settings.DATA_DIR), allowed_inside=getattr(settings, "KEYRING_INSIDE_DATA_DIR", False)
-    )
+    keyring.check_place(path, Path(settings.DATA_DIR), allowed_inside=settings.KEYRING_INSIDE_DATA_DIR)
     epochs = _living()
     if not epochs:
         first = keyring.ensure(path)

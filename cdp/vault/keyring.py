@@ -30,7 +30,7 @@ def check_place(path: Path, data_dir: Path, *, allowed_inside: bool = False) -> 
     if not allowed_inside and path.resolve().is_relative_to(data_dir.resolve()):
         raise KeyringError(
             f"The keyring {path} lies inside DATA_DIR ({data_dir}), so every copy of the data would hold its keys. "
-            "Set KEYRING to a file elsewhere and move the keyring there."
+            "Set KEYRING to a file elsewhere and move the keyring there; or, if you must, set KEYRING_INSIDE_DATA_DIR=1."
         )
 
 
