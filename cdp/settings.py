@@ -74,6 +74,7 @@ def database(url: str) -> dict[str, Any]:
 DEBUG = env_bool("DEBUG", False)
 DATA_DIR = Path(env("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 KEYRING = Path(env("KEYRING", str(DATA_DIR.parent / f"{DATA_DIR.name}.keyring.json"))).resolve()
+KEYRING_INSIDE_DATA_DIR = env_bool("KEYRING_INSIDE_DATA_DIR", False)  # else refused: copies of the data would hold its keys
 PORT = env_int("PORT", 8000)
 LISTEN = env("LISTEN", "127.0.0.1")
 PUBLIC_URL = env("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
