@@ -12,7 +12,7 @@ _HEAD, _NONCE, _TAG = 3, 12, 16  # version (1) and epoch (2, big endian); 96-bit
 _BODY = _HEAD + _NONCE
 
 
-class Unsealable(Exception):  # noqa: N818 (the name in the contract)
+class Unsealable(Exception):
     """The bytes are not a value sealed under this key for this place. Says nothing of what they are."""
 
 
