@@ -105,3 +105,16 @@ def _insert(
             ids.append(uuid7())
             copy.write_row((ids[-1], kind, profile, others, moved, msgspec.json.encode(because).decode(), actor, at))
     return ids
+
+
+def resolve_id(profile_id: UUID) -> UUID | None:
+    """The live profile that answers for an id: itself, or the one it was merged into; None for an id that never was, or
+    whose records are all erased. One query: redirects are kept flat."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT id FROM identity_profile WHERE id = %s
+               UNION ALL SELECT new_id FROM identity_redirect WHERE old_id = %s LIMIT 1""",
+            [profile_id, profile_id],
+        )
+        row = cursor.fetchone()
+    return row[0] if row else None

@@ -135,7 +135,8 @@ def insert(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> 
     with (
         connection.cursor() as cursor,
         cursor.copy(
-            "COPY identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes) FROM STDIN"
+            "COPY identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes)"
+            " FROM STDIN"
         ) as copy,
     ):
         for rec in recs:

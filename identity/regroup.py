@@ -39,6 +39,7 @@ class Regrouped:
     changed: set[UUID] = field(default_factory=set)
     gone: set[UUID] = field(default_factory=set)
     made: int = 0
+    moved: int = 0
     merged: int = 0
     split: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -150,7 +151,7 @@ def regroup(
     rows = profilerows.write(parts, assigned, scene, at=at)
     result.changed, result.gone, result.made = rows.changed, rows.gone, rows.made
     result.merges = history.write(parts, assigned, current, rows, found.reasons, at=at, actor=actor)
-    result.merged, result.split = len(assigned.merged), len(assigned.split)
+    result.merged, result.split, result.moved = len(assigned.merged), len(assigned.split), len(moved)
     _tell(parts, assigned, scene, {*moved, *regrouped}, result, at=at)
     return result
 

@@ -1,0 +1,180 @@
+"""What a person decides about records: they are one, they are two, this merge was wrong. Outlives every re-run."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from cdp import audit
+from cdp.audit import Actor
+from cdp.ids import uuid7
+from identity import history, locks, regroup
+from identity.models import Constraint, Merge, Record
+from identity.records import Rec
+
+Pair = tuple[UUID, UUID]
+
+
+class Undecidable(ValueError):
+    """The decision makes no sense as asked; the text says why and what to do instead. Names no person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What came of a decision: rows of history, profiles touched, and why links that a person or a value asks for are not
+    followed ("cannot_link": another decision forbids it)."""
+
+    merges: tuple[UUID, ...] = ()
+    profiles: tuple[UUID, ...] = ()
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+def must_link(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """These two records are one person, whatever the rules say. A cannot-link between other records of the two clusters
+    still wins and is reported as refused. Raises Undecidable."""
+    return _decide("identity.must_link", [_pair(a, b)], Constraint.Verdict.MUST_LINK, by=by, at=at)
+
+
+def cannot_link(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """These two records are two people: nothing puts them into one profile again. Raises Undecidable."""
+    return _decide("identity.cannot_link", [_pair(a, b)], Constraint.Verdict.CANNOT_LINK, by=by, at=at)
+
+
+def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime | None = None) -> Decision:
+    """These records of a profile are somebody else than its other records. Raises Undecidable."""
+    with transaction.atomic():
+        locks.take()
+        inside = set(Record.objects.filter(profile_id=profile).values_list("id", flat=True))
+        chosen = set(records)
+        if not chosen or not chosen <= inside:
+            raise Undecidable("Choose records that belong to this profile now; reload it to see which do.")
+        if chosen == inside:
+            raise Undecidable("These are all records of the profile: choose some of them, the others stay.")
+        pairs = [_pair(a, b) for a in chosen for b in inside - chosen]
+        return _decide("identity.unmerge", pairs, Constraint.Verdict.CANNOT_LINK, by=by, at=at)
+
+
+def undo(merge: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """Undoes an act of the history: a merge by taking the records that moved out again, a split that a person decided by
+    taking the decision back. Raises Undecidable, Merge.DoesNotExist."""
+    at = at or datetime.now(UTC)
+    with transaction.atomic():
+        locks.take()
+        act = Merge.objects.get(pk=merge)
+        if act.undone_at is not None:
+            raise Undecidable("It was undone already.")
+        if act.kind == Merge.Kind.SPLIT:
+            done = _take_back(act, by=by, at=at)
+        else:
+            done = _part(act, by=by, at=at)
+        Merge.objects.filter(pk=merge).update(undone_at=at)
+        return done
+
+
+def _part(act: Merge, *, by: Actor, at: datetime) -> Decision:
+    """Everything that came with the merged-away profiles against everything else that is in the profile now."""
+    moved = set(act.records)
+    home = history.resolve_id(act.profile_id)
+    inside = set(Record.objects.filter(profile_id=home).values_list("id", flat=True))
+    if not moved & inside or not inside - moved:
+        raise Undecidable("Its records are apart already, or nothing else is left in the profile.")
+    pairs = [_pair(a, b) for a in moved & inside for b in inside - moved]
+    return _decide("identity.undo_merge", pairs, Constraint.Verdict.CANNOT_LINK, by=by, at=at, object=("merge", act.id))
+
+
+def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
+    decided = act.because.get("constraints")
+    if not decided:
+        raise Undecidable("No person decided this split: its link was withdrawn. Use must-link to join the records again.")
+    pairs = [(UUID(left), UUID(right)) for left, right, _ in decided]
+    before = {pair: verdict for pair, (_, _, verdict) in zip(pairs, decided, strict=True)}
+    _drop([pair for pair in pairs if before[pair] is None])
+    _store({pair: verdict for pair, verdict in before.items() if verdict is not None}, by=by, at=at)
+    return _recluster("identity.undo_split", pairs, by=by, at=at, object=("merge", act.id), because={})
+
+
+def _pair(a: UUID, b: UUID) -> Pair:
+    if a == b:
+        raise Undecidable("A decision is about two different records.")
+    return (a, b) if a < b else (b, a)
+
+
+def _decide(
+    action: str,
+    pairs: list[Pair],
+    verdict: str,
+    *,
+    by: Actor,
+    at: datetime | None,
+    object: tuple[str, object] = ("", ""),
+) -> Decision:
+    at = at or datetime.now(UTC)
+    with transaction.atomic():
+        locks.take()
+        asked = {record for pair in pairs for record in pair}
+        if Record.objects.filter(id__in=asked).count() < len(asked):
+            raise Undecidable("One of these records does not exist (any more).")
+        replaced = _store(dict.fromkeys(pairs, verdict), by=by, at=at)
+        because = {"constraints": [[str(left), str(right), replaced.get((left, right))] for left, right in pairs]}
+        return _recluster(action, pairs, by=by, at=at, object=object, because=because)
+
+
+def _store(verdicts: dict[Pair, str], *, by: Actor, at: datetime) -> dict[Pair, str]:
+    """Writes constraints; what they replaced."""
+    if not verdicts:
+        return {}
+    lefts, rights = [pair[0] for pair in verdicts], [pair[1] for pair in verdicts]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT left_id, right_id, verdict FROM identity_constraint
+               JOIN unnest(%s::uuid[], %s::uuid[]) AS asked(left_id, right_id) USING (left_id, right_id)""",
+            [lefts, rights],
+        )
+        replaced = {(left, right): verdict for left, right, verdict in cursor.fetchall()}
+        cursor.execute(
+            """INSERT INTO identity_constraint (id, left_id, right_id, verdict, actor, at)
+               SELECT id, left_id, right_id, verdict, %s, %s
+               FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[]) AS n(id, left_id, right_id, verdict)
+               ON CONFLICT (left_id, right_id) DO UPDATE
+               SET verdict = excluded.verdict, actor = excluded.actor, at = excluded.at""",
+            [f"{by.kind}:{by.id}"[:80], at, [uuid7() for _ in lefts], lefts, rights, list(verdicts.values())],
+        )
+    return replaced
+
+
+def _drop(pairs: Iterable[Pair]) -> None:
+    pairs = list(pairs)
+    if pairs:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """DELETE FROM identity_constraint c USING unnest(%s::uuid[], %s::uuid[]) AS gone(left_id, right_id)
+                   WHERE c.left_id = gone.left_id AND c.right_id = gone.right_id""",
+                [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+            )
+
+
+def _recluster(
+    action: str, pairs: list[Pair], *, by: Actor, at: datetime, object: tuple[str, object], because: dict[str, object]
+) -> Decision:
+    asked = {record for pair in pairs for record in pair}
+    homes = set(Record.objects.filter(id__in=asked).values_list("profile_id", flat=True))
+    # A must-link that was taken back no longer leads from one record to the other: begin at all of both profiles.
+    start = set(Record.objects.filter(profile_id__in=homes).values_list("id", flat=True))
+    memory: dict[UUID, Rec] = {}
+    done = regroup.regroup(memory, start, (), regrouped=(), at=at, actor=f"{by.kind}:{by.id}"[:80])
+    if because:
+        for act in Merge.objects.filter(id__in=done.merges):
+            act.because = {**act.because, **because}
+            act.save(update_fields=["because"])
+    audit.record(
+        action,
+        by=by,
+        object=object if object[0] else ("profile", sorted(map(str, homes))[0] if homes else ""),
+        subjects=sorted(asked),
+        rows=len(pairs),
+        details={"merged": done.merged, "split": done.split, "refused": dict(done.refused)},
+    )
+    profiles = {rec.profile_id for rec in memory.values() if rec.profile_id} | done.gone
+    return Decision(tuple(done.merges), tuple(sorted(profiles)), dict(done.refused))
