@@ -20,7 +20,10 @@ def gpc(request: HttpRequest) -> HttpResponse:
 
 
 # Each room's `urls.py` holds its part of /api/v1/.
-ROOMS: list[str] = []
+ROOMS = [
+    "cdp.sources.urls",
+    "cdp.console.audit_urls",
+]
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
