@@ -4,25 +4,51 @@
 address and a user id that read the same do not look the same. Never for values of which there are few.
 """
 
-import hmac
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from cdp.vault import keys
 from cdp.vault.remembered import Remembered
 
-_kinds: Remembered[str, bytes] = Remembered(1_000, keys.SECONDS)
+_BLOCK = 64  # bytes, of SHA-256
+_INNER, _OUTER = (bytes(byte ^ pad for byte in range(256)) for pad in (0x36, 0x5C))
+
+
+class Keyed:
+    """HMAC-SHA256 (RFC 2104) with the key's two blocks hashed beforehand: copying them is twice as fast as hashing anew."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, key: bytes, prefix: bytes) -> None:
+        block = key.ljust(_BLOCK, b"\0")
+        self._inner = hashlib.sha256(block.translate(_INNER) + prefix)
+        self._outer = hashlib.sha256(block.translate(_OUTER))
+
+    def digests(self, values: Iterable[str]) -> list[UUID]:
+        """The first 128 bits of HMAC(key, prefix + value) of each value."""
+        inner_copy, outer_copy, number = self._inner.copy, self._outer.copy, int.from_bytes
+        result = []
+        for value in values:
+            inner = inner_copy()
+            inner.update(value.encode())
+            outer = outer_copy()
+            outer.update(inner.digest())
+            result.append(UUID(int=number(outer.digest()[:16], "big")))
+        return result
+
+
+_kinds: Remembered[str, Keyed] = Remembered(1_000, keys.SECONDS)
 
 
 def index(kind: str, normalised: str) -> UUID:
     """The digest of one normalised value."""
-    return UUID(bytes=hmac.digest(_key(kind), f"{kind}\0{normalised}".encode(), "sha256")[:16])
+    return _keyed(kind).digests((normalised,))[0]
 
 
 def index_many(kind: str, values: Sequence[str]) -> list[UUID]:
     """The digests of many values of one kind, in their order."""
-    key, digest, prefix = _key(kind), hmac.digest, kind.encode() + b"\0"
-    return [UUID(bytes=digest(key, prefix + value.encode(), "sha256")[:16]) for value in values]
+    return _keyed(kind).digests(values)
 
 
 def forget() -> None:
@@ -30,9 +56,9 @@ def forget() -> None:
     _kinds.clear()
 
 
-def _key(kind: str) -> bytes:
-    key = _kinds.get(kind)
-    if key is None:
-        key = keys.system(f"blind:{kind}").derive("blind index")
-        _kinds.put({kind: key})
-    return key
+def _keyed(kind: str) -> Keyed:
+    keyed = _kinds.get(kind)
+    if keyed is None:
+        keyed = Keyed(keys.system(f"blind:{kind}").derive("blind index"), kind.encode() + b"\0")
+        _kinds.put({kind: keyed})
+    return keyed

@@ -26,7 +26,7 @@ __all__ = [
 # Another process's erasure is seen here after this many seconds at the latest. What is sealed meanwhile under a key
 # that is gone stays closed for ever, which is what erasure asks for.
 SECONDS = 60.0
-RECORDS = 200_000
+RECORDS = 50_000  # some 2.5 kB each, most of it OpenSSL's
 _records: Remembered[UUID, Key] = Remembered(RECORDS, SECONDS)
 _systems: Remembered[tuple[str, int | None], Key] = Remembered(10_000, SECONDS)
 

@@ -1,6 +1,7 @@
 """A blind index is the same for the same value, and for nothing else."""
 
 import hashlib
+import hmac
 from uuid import UUID
 
 import pytest
@@ -22,6 +23,13 @@ def test_many_are_as_one_by_one() -> None:
     values = ["", "é", "anna@example.org", "a\0b", "anna@example.org"]
     assert blind.index_many("email", values) == [blind.index("email", value) for value in values]
     assert blind.index_many("email", []) == []
+
+
+@pytest.mark.parametrize("size", [0, 1, 55, 56, 63, 64, 65, 1000])
+def test_it_is_hmac_sha256(size: int) -> None:
+    key, value = keys.system("blind:email").derive("blind index"), "x" * size
+    expected = hmac.digest(key, b"email\0" + value.encode(), "sha256")[:16]
+    assert blind.index("email", value) == UUID(bytes=expected)
 
 
 def test_kinds_do_not_meet() -> None:
