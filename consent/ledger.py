@@ -9,8 +9,12 @@ from django.db import connection
 
 from consent.rules import EVERY, Entry
 
+# The party of digests that are nobody's own: identifiers shared by too many to tell who is meant (see `parties.regroup`).
+NOBODY = UUID(int=0)
 _ENTRIES = """
-select e.id, e.purpose, e.status, e.subjects, e.effective_from, e.expires_at
+select e.id, e.purpose, e.status, e.effective_from, e.expires_at, array(
+    select s from unnest(e.subjects) s where not exists (
+        select from consent_party p where p.digest = s and p.party_id = %(nobody)s and {valid}))
 from consent_ledgerentry e
 where e.id in (select entry_id from consent_subject where digest = any(%(digests)s::uuid[]))
 """
@@ -19,10 +23,13 @@ where e.id in (select entry_id from consent_subject where digest = any(%(digests
 def entries_of(
     digests: Collection[UUID], *, purpose: str | None = None, known_at: datetime | None = None
 ) -> dict[UUID, list[Entry]]:
-    """Digest -> its entries (those of one purpose and of "*", or all), as known at `known_at` or now. One query."""
+    """Digest -> its entries (those of one purpose and of "*", or all), as known at `known_at` or now. One query.
+
+    Subjects that are nobody's own are left out of them: they neither give a consent to a person nor take one away."""
     if not digests:
         return {}
-    sql, params = _ENTRIES, {"digests": list(digests), "purposes": [purpose, EVERY], "known_at": known_at}
+    sql = _ENTRIES.format(valid=_valid(known_at))
+    params = {"digests": list(digests), "purposes": [purpose, EVERY], "known_at": known_at, "nobody": NOBODY}
     if purpose is not None:
         sql += " and e.purpose = any(%(purposes)s)"
     if known_at is not None:
@@ -30,7 +37,7 @@ def entries_of(
     found: defaultdict[UUID, list[Entry]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        for entry_id, about, status, subjects, effective_from, expires_at in cursor.fetchall():
+        for entry_id, about, status, effective_from, expires_at, subjects in cursor.fetchall():
             entry = Entry(entry_id, about, status, tuple(subjects), effective_from, expires_at)
             for subject in entry.subjects:
                 if subject in digests:
@@ -56,8 +63,8 @@ def parties_of(digests: Collection[UUID], *, known_at: datetime | None = None) -
         with connection.cursor() as cursor:
             cursor.execute(
                 "select p.digest, p.party_id from consent_party p "
-                f"where p.digest = any(%(digests)s::uuid[]) and {_valid(known_at)}",
-                {"digests": list(digests), "known_at": known_at},
+                f"where p.digest = any(%(digests)s::uuid[]) and p.party_id <> %(nobody)s and {_valid(known_at)}",
+                {"digests": list(digests), "known_at": known_at, "nobody": NOBODY},
             )
             for digest, party in cursor.fetchall():
                 found[digest].add(party)

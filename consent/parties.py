@@ -20,24 +20,59 @@ on conflict (digest, party_id) where valid_to is null do nothing
 """
 
 
-def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime) -> None:
+_COMPANY = """
+select distinct p.party_id from consent_subject s
+join consent_ledgerentry e on e.id = s.entry_id
+join consent_party p on p.digest = any(e.subjects) and p.valid_to is null and p.party_id <> %s
+where s.digest = any(%s::uuid[])
+"""
+
+
+def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: Collection[UUID] = ()) -> None:
     """Says which digests each of these profiles has from `at` on: all of them, or none when the profile is gone.
+
+    `nobody`: digests that from now on are nobody's own (junk, or shared by too many). A statement given under one of them
+    together with others is about the person of the others; one that is later in a party again is somebody's again.
 
     In the caller's transaction; takes the lock of people. What did not change costs one query. The states of what did are
     brought up to date; telling others (`outbox.changed`) is the caller's, who knows of merges and splits."""
-    if not parties:
+    if not parties and not nobody:
         return
     locks.take()
-    known = ledger.members_of(parties.keys())
-    opened: list[tuple[UUID, UUID]] = []
-    closed: list[tuple[UUID, UUID]] = []
-    for party, digests in parties.items():
-        before, after = known.get(party, set()), set(digests)
-        opened += [(party, digest) for digest in after - before]
-        closed += [(party, digest) for digest in before - after]
+    wanted = {party: set(digests) for party, digests in parties.items()}
+    known = ledger.members_of([*wanted, ledger.NOBODY] if nobody else wanted.keys())
+    somebody = set().union(*wanted.values()) - set(nobody)
+    unowned = known.get(ledger.NOBODY) if nobody else _unowned(somebody)
+    wanted[ledger.NOBODY] = ((unowned or set()) | set(nobody)) - somebody
+    known[ledger.NOBODY] = unowned or set()
+    opened = [(party, digest) for party, digests in wanted.items() for digest in digests - known.get(party, set())]
+    closed = [(party, digest) for party, digests in wanted.items() for digest in known.get(party, set()) - digests]
     with connection.cursor() as cursor:
         if closed:
             cursor.execute(_CLOSE, [at, [party for party, _ in closed], [digest for _, digest in closed]])
         if opened:
             cursor.execute(_OPEN, [at, [party for party, _ in opened], [digest for _, digest in opened]])
-    states.refresh({party for party, _ in (*opened, *closed)})
+    touched = {party for party, _ in (*opened, *closed)}
+    if ledger.NOBODY in touched:
+        touched |= _company({digest for party, digest in (*opened, *closed) if party == ledger.NOBODY})
+        touched.discard(ledger.NOBODY)
+    states.refresh(touched)
+
+
+def _unowned(digests: Collection[UUID]) -> set[UUID]:
+    """Those of the digests that were nobody's own."""
+    if not digests:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])",
+            [ledger.NOBODY, list(digests)],
+        )
+        return {digest for (digest,) in cursor.fetchall()}
+
+
+def _company(digests: Collection[UUID]) -> set[UUID]:
+    """The parties of all subjects of the entries that name one of these digests: who counts there has changed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_COMPANY, [ledger.NOBODY, list(digests)])
+        return {party for (party,) in cursor.fetchall()}

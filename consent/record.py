@@ -17,8 +17,6 @@ from consent import ledger, locks, states
 from consent.models import Basis, Purpose, Status
 from consent.rules import EVERY
 
-_KEY = "consent"
-
 
 @dataclass(frozen=True, slots=True)
 class Statement:
@@ -122,13 +120,16 @@ def record(statements: Sequence[Statement], *, actor: str, at: datetime, by: aud
 def _insert(distinct: dict[UUID, Statement], actor: str, at: datetime) -> list[tuple[str, str, list[UUID]]]:
     if not distinct:
         return []
-    key = keys.system(_KEY) if any(it.evidence is not None for it in distinct.values()) else None
+    ids = {cause: uuid7() for cause in distinct}
+    # A key of its own for each entry that holds text: the ledger cannot be changed, but a key can be destroyed.
+    made = keys.create([ids[cause] for cause, it in distinct.items() if it.evidence is not None])
     columns: tuple[list[object], ...] = tuple([] for _ in _COLUMNS)
     for cause, it in distinct.items():
-        entry_id = uuid7()
-        sealed = None
-        if key and it.evidence is not None:
-            sealed = key.seal(it.evidence.encode(), aad=aad("consent_ledgerentry", entry_id, "evidence_sealed"))
+        entry_id, sealed = ids[cause], None
+        if it.evidence is not None:
+            sealed = made[entry_id].seal(
+                it.evidence.encode(), aad=aad("consent_ledgerentry", entry_id, "evidence_sealed")
+            )
         subjects = "{" + ",".join(map(str, sorted(set(it.subjects)))) + "}"
         values = (
             entry_id, it.purpose, it.status, subjects, it.basis, it.notice_version[:40], it.jurisdiction[:10],
@@ -147,6 +148,9 @@ def _tell(digests: Collection[UUID]) -> None:
     outbox.changed(parties, reason="consent")
 
 
-def evidence_of(entry_id: UUID, sealed: bytes) -> str:
-    """The evidence of an entry, opened. The caller has asked whether the reader may see it."""
-    return keys.system(_KEY).open(bytes(sealed), aad=aad("consent_ledgerentry", entry_id, "evidence_sealed")).decode()
+def evidence_of(entry_id: UUID, sealed: bytes) -> str | None:
+    """The evidence of an entry, opened; None once it was erased. The caller has asked whether the reader may see it."""
+    key = keys.load([entry_id]).get(entry_id)
+    if key is None:
+        return None
+    return key.open(bytes(sealed), aad=aad("consent_ledgerentry", entry_id, "evidence_sealed")).decode()

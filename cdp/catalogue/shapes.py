@@ -19,58 +19,12 @@ _PHONE = re.compile(r"^\s*[+(]?\d[\d ().-]{7,20}$")
 _CODE = re.compile(r"^[0-9a-fA-F-]{16,}$|^(?=.*\d)[A-Za-z0-9_-]{12,}$")
 _FEW = 20  # a text fact has at most so many distinct values, or it is probably about one person
 _STEP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_PERSONAL_WORDS = frozenset(
-    [
-        "name",
-        "names",
-        "firstname",
-        "lastname",
-        "fullname",
-        "username",
-        "surname",
-        "nickname",
-        "email",
-        "mail",
-        "emails",
-        "phone",
-        "phones",
-        "mobile",
-        "telephone",
-        "fax",
-        "address",
-        "street",
-        "city",
-        "town",
-        "zip",
-        "zipcode",
-        "postcode",
-        "postal",
-        "birth",
-        "birthday",
-        "birthdate",
-        "dob",
-        "user",
-        "login",
-        "token",
-        "uuid",
-        "guid",
-        "ssn",
-        "iban",
-        "passport",
-        "ip",
-        "url",
-        "uri",
-        "link",
-        "comment",
-        "comments",
-        "note",
-        "notes",
-        "message",
-        "text",
-        "description",
-        "bio",
-    ]
-)
+_PERSONAL = """
+name names firstname lastname fullname username surname nickname email mail emails phone phones mobile telephone fax address
+street city town zip zipcode postcode postal birth birthday birthdate dob user login token uuid guid ssn iban passport ip url
+uri link comment comments note notes message text description bio
+"""
+_PERSONAL_WORDS = frozenset(_PERSONAL.split())
 
 
 @dataclass(slots=True)
