@@ -196,5 +196,5 @@ def _tell(
         groups: dict[UUID, Any] = {
             id: {digest for record in part for digest in scene[record].evidence} - dead for id, part in stirred
         }
-        parties.regroup(groups | dict.fromkeys(result.gone, ()), at=at)
+        parties.regroup(groups | dict.fromkeys(result.gone, ()), at=at, nobody=dead)
     outbox.changed(sorted(result.changed | result.gone | {id for id, _ in stirred}), reason="identity")
