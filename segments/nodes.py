@@ -57,8 +57,8 @@ class Path:
 
     @property
     def plain(self) -> bool:
-        """A single key: at most one value."""
-        return len(self.steps) == 1
+        """A single key without escapes: at most one value."""
+        return self.steps == (self.name,)
 
 
 @dataclass(frozen=True, slots=True)

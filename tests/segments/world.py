@@ -1,4 +1,4 @@
-"""Rows for tests of segments: profiles with facts, events, permissions; no other room's verbs, so that a test says what it needs."""
+"""Rows for tests of segments: profiles with facts, events, permissions; rows only, no other room's verbs."""
 
 import json
 from collections.abc import Mapping, Sequence
