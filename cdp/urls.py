@@ -22,6 +22,10 @@ def gpc(request: HttpRequest) -> HttpResponse:
 # Each room's `urls.py` holds its part of /api/v1/.
 ROOMS = [
     "cdp.sources.urls",
+    "cdp.catalogue.urls",
+    "consent.urls",
+    "identity.urls",
+    "cdp.events.urls",
     "cdp.console.audit_urls",
 ]
 
