@@ -279,6 +279,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "ENUM_NAME_OVERRIDES": {
+        "SourceKind": "cdp.sources.models.Source.Kind",
+        "IdentifierKind": "cdp.catalogue.identifiers.KINDS",
+        "MergeKind": "identity.models.Merge.Kind",
+    },
 }
 
 UNFOLD: dict[str, Any] = {

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from cdp.sources.create import BASES
 from cdp.sources.models import Source
 
 
+@extend_schema_serializer(component_name="SourcePurpose")
 class PurposeSerializer(serializers.Serializer[Any]):
     """A purpose that a source serves, and on which legal basis (GDPR Art. 6(1))."""
 
