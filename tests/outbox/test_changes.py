@@ -88,7 +88,7 @@ def test_many_workers_drain_each_change_once(clean: None) -> None:
     def work() -> None:
         while Change.objects.exists():
             with transaction.atomic():
-                drained.extend(outbox.drain(50))
+                drained.extend(outbox.drain(50).profiles)
         connection.close()
 
     threads = [threading.Thread(target=work) for _ in range(6)]
