@@ -51,7 +51,7 @@ class PurposeAdmin(AuditedAdmin):
     def statements(self, purpose: Purpose) -> str:
         """Lines of the ledger about it, by status."""
         rows = LedgerEntry.objects.filter(purpose=purpose.key).values_list("status")
-        counts = {status: n for status, n in rows.annotate(n=Count("id")).order_by("status")}
+        counts: dict[str, int] = dict(rows.annotate(n=Count("id")).order_by("status"))
         return ", ".join(f"{n:,} {status}" for status, n in counts.items()) or "none"
 
     def save_model(self, request: HttpRequest, obj: Purpose, form: Any, change: bool) -> None:
