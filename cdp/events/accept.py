@@ -11,6 +11,7 @@ from django.conf import settings
 
 from cdp.events import binary, residue, writer
 from cdp.events.commit import Item, Refusal
+from cdp.events.mend import mended
 from cdp.events.shape import Invalid, occurred, shape
 from cdp.events.writer import Overloaded
 from cdp.ids import uuid7
@@ -132,7 +133,7 @@ def _read(raw: dict[str, Any] | bytes | msgspec.Raw, arrival: Arrival) -> tuple[
         try:
             event = _parse(raw)
         except (msgspec.DecodeError, RecursionError, ValueError):
-            raise Invalid("malformed") from None
+            event = _mended(bytes(raw))
     if isinstance(event, dict):
         for name, common in (("context", arrival.context), ("integrations", arrival.integrations)):
             own = event.get(name)
@@ -146,6 +147,13 @@ def _read(raw: dict[str, Any] | bytes | msgspec.Raw, arrival: Arrival) -> tuple[
         sent_at = arrival.sent_at
         shaped["sentAt"] = sent_at.isoformat() if isinstance(sent_at, datetime) else sent_at
     return shaped, at
+
+
+def _mended(raw: bytes) -> Any:
+    try:
+        return mended(raw)
+    except (RecursionError, ValueError):
+        raise Invalid("malformed") from None
 
 
 def _packed(event: dict[str, Any], at: datetime) -> bytes:

@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from cdp.events import browser
 from cdp.events.accept import Overloaded, Receipt, accept, reject
 from cdp.events.body import Refused, read_body
+from cdp.events.mend import mended
 from cdp.events.shape import REASONS
 from cdp.sources import lookup
 from cdp.sources.lookup import SourceInfo
@@ -135,23 +136,45 @@ def _dispatch(environ: Environ, start_response: StartResponse) -> Iterable[bytes
 
 def _single(environ: Environ, body: bytes, kind: str) -> Receipt:
     """One event, whose type the path says."""
-    try:
-        about = _about(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        about = About()
+    about = _introduced(body)
     source = _source(environ, about.writeKey)
     return accept(source, [body], received_at=datetime.now(UTC), sent_at=about.sentAt, gpc=_gpc(environ), kind=kind)
 
 
+def _introduced(body: bytes) -> About:
+    try:
+        return _about(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        pass
+    try:
+        value = mended(body)
+        return About(value.get("writeKey"), value.get("sentAt"))
+    except (RecursionError, ValueError, AttributeError):
+        return About()
+
+
+def _opened(body: bytes) -> Envelope | None:
+    """The envelope of a batch; None if it is none."""
+    try:
+        return _envelope(body)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        pass
+    try:
+        value = mended(body)
+        known = {name: value.get(name) for name in ("writeKey", "sentAt", "context", "integrations")}
+        return Envelope([msgspec.Raw(msgspec.json.encode(event)) for event in value["batch"]], **known)
+    except (RecursionError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
 def _batch(environ: Environ, body: bytes) -> Receipt:
     """Many events, each judged by itself."""
-    try:
-        envelope = _envelope(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    envelope = _opened(body)
+    if envelope is None:
         # The whole body is the one thing that can be kept: nobody can tell how many events it was meant to be.
         source, now = _source(environ, None), datetime.now(UTC)
-        reject(source, body[: settings.MAX_EVENT_BYTES], "malformed", received_at=now, gpc=_gpc(environ))
-        raise Refused(400, "malformed", "The body is not JSON with a list of events called batch.") from None
+        reject(source, body, "malformed", received_at=now, gpc=_gpc(environ))
+        raise Refused(400, "malformed", "The body is not JSON with a list of events called batch.")
     source = _source(environ, envelope.writeKey)
     if len(envelope.batch) > settings.MAX_BATCH_EVENTS:
         raise Refused(413, "too_many_events", f"A batch has at most {settings.MAX_BATCH_EVENTS} events.")
