@@ -229,6 +229,13 @@ _AGGREGATES: dict[str, Callable[..., list[Anything]]] = {
 }
 
 
+def aggregate_of(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> list[Anything]:
+    """The aggregate over the events at positions low..high of a column already filtered: one value, or none."""
+    if node.aggregate == "count":
+        return [high - low]
+    return _AGGREGATES[node.aggregate](node, column, low, high, zone)
+
+
 def _exact(test: Test) -> Test:
     """The same test with thresholds as decimals."""
 
