@@ -41,7 +41,8 @@ class FieldForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["purposes"].required = False
+        if "purposes" in self.fields:  # not on the page of somebody who may only look
+            self.fields["purposes"].required = False
         if self.instance.pk and self.instance.data_class == Field.DataClass.UNDECLARED:
             suggestion = suggestion_for(self.instance, name_of(self.instance))
             self.initial |= {"data_class": suggestion.data_class, "type": suggestion.type}
