@@ -12,68 +12,74 @@ from uuid import UUID
 @dataclass(slots=True)
 class Assigned:
     """`ids`: a profile id per part. `merged`: profile -> the one it went into. `split`: profile -> the other parts' ids with
-    the records that moved there. `revived`: redirects that are profiles again. `made`: ids of parts that had no profile."""
+    the records that moved there. `revived`: redirects that are profiles again. `made`: ids of parts that had no profile.
+    `founders`: the record with which a profile began, of revived ids."""
 
     ids: list[UUID] = field(default_factory=list)
     merged: dict[UUID, UUID] = field(default_factory=dict)
     split: dict[UUID, dict[UUID, list[UUID]]] = field(default_factory=dict)
     revived: set[UUID] = field(default_factory=set)
     made: set[UUID] = field(default_factory=set)
+    founders: dict[UUID, UUID] = field(default_factory=dict)
 
 
 def assign(
     parts: Sequence[Sequence[UUID]],
     current: Mapping[UUID, UUID],
     *,
+    founders: Mapping[UUID, UUID],
     redirects: Mapping[UUID, UUID],
     tentative: Mapping[UUID, UUID],
     new_id: Callable[[], UUID],
 ) -> Assigned:
-    """`current`: record -> its existing profile (absent: none yet). `redirects`: old profile id -> the record it began with.
-    `tentative`: new record -> the id its profile has if it stays alone.
+    """`current`: record -> its existing profile (absent: none yet). `founders`: existing profile -> the record it began with;
+    `redirects`: the same for merged-away ids. `tentative`: new record -> the id its profile has if it stays alone.
 
-    A profile goes with the larger part of its records (tie: the older record); the oldest profile of a part keeps its id. A
-    part without a profile gets back the oldest merged-away id that began with one of its records, else a new id.
+    An id goes where its founding record is (is that erased: with most of its records), so that what is merged and parted
+    again has its old ids again. The oldest id of a part stands for it; the others become redirects. A part without any id
+    gets a new one.
     """
     result = Assigned()
-    shares: dict[UUID, Counter[int]] = defaultdict(Counter)
-    for number, part in enumerate(parts):
-        for record in part:
-            if record in current:
-                shares[current[record]][number] += 1
+    home = {record: number for number, part in enumerate(parts) for record in part}
     claims: dict[int, list[UUID]] = defaultdict(list)
-    for profile, counts in shares.items():
-        most = max(counts.values())
-        claims[min((n for n, count in counts.items() if count == most), key=lambda n: min(parts[n]))].append(profile)
-    began: dict[UUID, list[UUID]] = defaultdict(list)
+    for profile, number in _homes(parts, current, founders, home).items():
+        claims[number].append(profile)
+    back: dict[int, list[UUID]] = defaultdict(list)
     for old, founder in redirects.items():
-        began[founder].append(old)
+        if founder in home:
+            back[home[founder]].append(old)
     for number, part in enumerate(parts):
-        result.ids.append(_id(part, claims[number], began, tentative, new_id, result))
-        for profile in claims[number]:
-            if profile != result.ids[number]:
-                result.merged[profile] = result.ids[number]
+        owned = claims[number] + back[number]
+        if owned:
+            id = min(owned)
+            if id in redirects:
+                result.revived.add(id)
+                result.founders[id] = redirects[id]
+        else:
+            id = min((tentative[record] for record in part if record in tentative), default=None) or new_id()
+            result.made.add(id)
+        result.ids.append(id)
+        result.merged |= {profile: id for profile in claims[number] if profile != id}
     _note_splits(parts, current, result)
     return result
 
 
-def _id(
-    part: Sequence[UUID],
-    claimed: list[UUID],
-    began: Mapping[UUID, list[UUID]],
-    tentative: Mapping[UUID, UUID],
-    new_id: Callable[[], UUID],
-    result: Assigned,
-) -> UUID:
-    if claimed:
-        return min(claimed)
-    back = sorted(old for record in part for old in began.get(record, ()))
-    if back:
-        result.revived.add(back[0])
-        return back[0]
-    made = min((tentative[record] for record in part if record in tentative), default=None) or new_id()
-    result.made.add(made)
-    return made
+def _homes(
+    parts: Sequence[Sequence[UUID]], current: Mapping[UUID, UUID], founders: Mapping[UUID, UUID], home: Mapping[UUID, int]
+) -> dict[UUID, int]:
+    """The part in which each existing profile lives on."""
+    shares: dict[UUID, Counter[int]] = defaultdict(Counter)
+    for record, number in home.items():
+        if record in current:
+            shares[current[record]][number] += 1
+    found = {}
+    for profile, counts in shares.items():
+        founder, most = founders.get(profile), max(counts.values())
+        if founder in home:
+            found[profile] = home[founder]
+        else:
+            found[profile] = min((n for n, count in counts.items() if count == most), key=lambda n: min(parts[n]))
+    return found
 
 
 def _note_splits(parts: Sequence[Sequence[UUID]], current: Mapping[UUID, UUID], result: Assigned) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from cdp import audit
 from cdp.audit import Actor
@@ -46,6 +47,7 @@ def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime
     """These records of a profile are somebody else than its other records. Raises Undecidable."""
     with transaction.atomic():
         locks.take()
+        profile = history.resolve_id(profile) or profile
         inside = set(Record.objects.filter(profile_id=profile).values_list("id", flat=True))
         chosen = set(records)
         if not chosen or not chosen <= inside:
@@ -65,34 +67,36 @@ def undo(merge: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
         act = Merge.objects.get(pk=merge)
         if act.undone_at is not None:
             raise Undecidable("It was undone already.")
-        if act.kind == Merge.Kind.SPLIT:
-            done = _take_back(act, by=by, at=at)
-        else:
-            done = _part(act, by=by, at=at)
-        Merge.objects.filter(pk=merge).update(undone_at=at)
+        done = _take_back(act, by=by, at=at) if act.kind == Merge.Kind.SPLIT else _part(act, by=by, at=at)
+        same = Q(because__decision=act.because["decision"]) if "decision" in act.because else Q(pk=merge)
+        Merge.objects.filter(same).update(undone_at=at)
         return done
 
 
 def _part(act: Merge, *, by: Actor, at: datetime) -> Decision:
-    """Everything that came with the merged-away profiles against everything else that is in the profile now."""
+    """Forbids everything that came with the merged-away profiles to be with what else is in the profile now, and the
+    must-link that may have brought it there."""
     moved = set(act.records)
     home = history.resolve_id(act.profile_id)
     inside = set(Record.objects.filter(profile_id=home).values_list("id", flat=True))
-    if not moved & inside or not inside - moved:
+    pairs = {_pair(a, b) for a in moved & inside for b in inside - moved}
+    pairs |= {(UUID(left), UUID(right)) for left, right, _ in act.because.get("constraints", ())}
+    if not pairs:
         raise Undecidable("Its records are apart already, or nothing else is left in the profile.")
-    pairs = [_pair(a, b) for a in moved & inside for b in inside - moved]
-    return _decide("identity.undo_merge", pairs, Constraint.Verdict.CANNOT_LINK, by=by, at=at, object=("merge", act.id))
+    known = set(Record.objects.filter(id__in={record for pair in pairs for record in pair}).values_list("id", flat=True))
+    pairs = {pair for pair in pairs if known.issuperset(pair)}
+    verdict = Constraint.Verdict.CANNOT_LINK
+    return _decide("identity.undo_merge", sorted(pairs), verdict, by=by, at=at, object=("merge", act.id))
 
 
 def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
     decided = act.because.get("constraints")
     if not decided:
         raise Undecidable("No person decided this split: its link was withdrawn. Use must-link to join the records again.")
-    pairs = [(UUID(left), UUID(right)) for left, right, _ in decided]
-    before = {pair: verdict for pair, (_, _, verdict) in zip(pairs, decided, strict=True)}
-    _drop([pair for pair in pairs if before[pair] is None])
+    before = {(UUID(left), UUID(right)): verdict for left, right, verdict in decided}
+    _drop([pair for pair, verdict in before.items() if verdict is None])
     _store({pair: verdict for pair, verdict in before.items() if verdict is not None}, by=by, at=at)
-    return _recluster("identity.undo_split", pairs, by=by, at=at, object=("merge", act.id), because={})
+    return _recluster("identity.undo_split", list(before), by=by, at=at, object=("merge", act.id), because={})
 
 
 def _pair(a: UUID, b: UUID) -> Pair:
@@ -117,7 +121,8 @@ def _decide(
         if Record.objects.filter(id__in=asked).count() < len(asked):
             raise Undecidable("One of these records does not exist (any more).")
         replaced = _store(dict.fromkeys(pairs, verdict), by=by, at=at)
-        because = {"constraints": [[str(left), str(right), replaced.get((left, right))] for left, right in pairs]}
+        because: dict[str, object] = {"decision": str(uuid7())}
+        because |= {"constraints": [[str(left), str(right), replaced.get((left, right))] for left, right in pairs]}
         return _recluster(action, pairs, by=by, at=at, object=object, because=because)
 
 

@@ -18,14 +18,20 @@ ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, founder = coalesce(
 """
 
 
-def founders(profiles: Collection[UUID]) -> dict[UUID, UUID]:
-    """The ids that were merged into these profiles, each with the record it began with."""
+def founders(profiles: Collection[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, UUID]]:
+    """The records with which these profiles began, and those of the ids that were merged into them."""
+    if not profiles:
+        return {}, {}
+    ids = sorted(profiles)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT old_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL",
-            [sorted(profiles)],
+            """SELECT id, founder, true FROM identity_profile WHERE id = ANY(%s::uuid[]) AND founder IS NOT NULL
+               UNION ALL
+               SELECT old_id, founder, false FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL""",
+            [ids, ids],
         )
-        return dict(cursor.fetchall())
+        rows = cursor.fetchall()
+    return {id: record for id, record, live in rows if live}, {id: record for id, record, live in rows if not live}
 
 
 def write(

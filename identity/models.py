@@ -49,9 +49,8 @@ class Evidence(models.Model):
 class RetiredValue(models.Model):
     """An identifier value that links nobody: junk by list, or shared by more records than its kind allows."""
 
-    pk = models.CompositePrimaryKey("kind", "digest")
+    digest = models.UUIDField(primary_key=True)  # keyed by kind, so that it says the kind too
     kind = models.SmallIntegerField()
-    digest = models.UUIDField()
     reason = models.CharField(max_length=20)  # junk, shared
     holders = models.IntegerField()
     at = models.DateTimeField(db_default=Now())

@@ -75,10 +75,11 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
         row = stored.get(id)
         if row is None:
             made.append((id, part, gold))
-        elif row[2] != len(part) or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]]):
+        elif row[2] != len(part) or row[3] not in part or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]]):
             stale.append((id, part, gold))
-    _insert(made, scene, at=at)
-    _update(stale, at=at)
+    founders = result.founders | assigned.founders
+    _insert(made, {id: _founder(founders.get(id), part, scene) for id, part, _ in made}, at=at)
+    _update(stale, {id: _founder(founders.get(id), part, scene) for id, part, _ in stale}, at=at)
     if result.gone:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM identity_profile WHERE id = ANY(%s::uuid[])", [sorted(result.gone)])
@@ -103,7 +104,14 @@ def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
 Row = tuple[UUID, Sequence[UUID], Golden]
 
 
-def _insert(rows: list[Row], scene: Mapping[UUID, Rec], *, at: datetime) -> None:
+def _founder(known: UUID | None, part: Sequence[UUID], scene: Mapping[UUID, Rec]) -> UUID:
+    """The record with which a profile began; the oldest of its records where that is not known or was erased."""
+    if known in part:
+        return known
+    return min(part, key=lambda record: (scene[record].first_seen, scene[record].order))
+
+
+def _insert(rows: list[Row], founders: Mapping[UUID, UUID], *, at: datetime) -> None:
     if not rows:
         return
     with (
@@ -113,19 +121,19 @@ def _insert(rows: list[Row], scene: Mapping[UUID, Rec], *, at: datetime) -> None
         ) as copy,
     ):
         for id, part, gold in rows:
-            founder = min(part, key=lambda record: (scene[record].first_seen, scene[record].order))
             facts, provenance = _encode(gold.facts).decode(), _encode(gold.provenance).decode()
-            copy.write_row((id, facts, provenance, len(part), founder, 1, at))
+            copy.write_row((id, facts, provenance, len(part), founders[id], 1, at))
 
 
-def _update(rows: list[Row], *, at: datetime) -> None:
+def _update(rows: list[Row], founders: Mapping[UUID, UUID], *, at: datetime) -> None:
     if not rows:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            """UPDATE identity_profile p SET facts = n.facts, provenance = n.provenance, records = n.records,
+            """UPDATE identity_profile p SET facts = n.facts, provenance = n.provenance, records = n.records, founder = n.founder,
                       version = p.version + 1, updated_at = %s
-               FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[]) AS n(id, facts, provenance, records)
+               FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[], %s::uuid[])
+                    AS n(id, facts, provenance, records, founder)
                WHERE p.id = n.id""",
             [
                 at,
@@ -133,5 +141,6 @@ def _update(rows: list[Row], *, at: datetime) -> None:
                 [_encode(gold.facts).decode() for _, _, gold in rows],
                 [_encode(gold.provenance).decode() for _, _, gold in rows],
                 [len(part) for _, part, _ in rows],
+                [founders[id] for id, _, _ in rows],
             ],
         )

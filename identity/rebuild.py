@@ -120,7 +120,7 @@ def _rejudge(ids: list[UUID]) -> int:
         cursor.execute(
             """INSERT INTO identity_retiredvalue (kind, digest, reason, holders)
                SELECT kind, digest, 'junk', count(*) FROM identity_evidence WHERE digest = ANY(%s::uuid[]) GROUP BY 1, 2
-               ON CONFLICT (kind, digest) DO UPDATE SET reason = 'junk', holders = excluded.holders
+               ON CONFLICT (digest) DO UPDATE SET reason = 'junk', holders = excluded.holders
                WHERE identity_retiredvalue.reason <> 'junk' OR identity_retiredvalue.holders <> excluded.holders""",
             [junk],
         )
@@ -159,7 +159,7 @@ def _strays(at: datetime) -> int:
             """DELETE FROM identity_link l WHERE digest IS NOT NULL AND (
                NOT EXISTS (SELECT FROM identity_evidence e WHERE e.record_id = l.left_id AND e.digest = l.digest)
                OR NOT EXISTS (SELECT FROM identity_evidence e WHERE e.record_id = l.right_id AND e.digest = l.digest)
-               OR EXISTS (SELECT FROM identity_retiredvalue v WHERE v.kind = l.kind AND v.digest = l.digest))"""
+               OR EXISTS (SELECT FROM identity_retiredvalue v WHERE v.digest = l.digest))"""
         )
         links = cursor.rowcount
         cursor.execute(

@@ -145,8 +145,8 @@ def regroup(
     scene |= {id: known[id] for id in alone}
     current = {id: rec.profile_id for id, rec in scene.items() if not rec.new and rec.profile_id is not None}
     tentative = {id: rec.profile_id for id, rec in scene.items() if rec.new and rec.profile_id is not None}
-    redirects = history.founders(set(current.values())) if current else {}
-    assigned = assign(parts, current, redirects=redirects, tentative=tentative, new_id=uuid7)
+    founders, redirects = history.founders(set(current.values()))
+    assigned = assign(parts, current, founders=founders, redirects=redirects, tentative=tentative, new_id=uuid7)
     moved = _move(parts, assigned, scene)
     rows = profilerows.write(parts, assigned, scene, at=at)
     result.changed, result.gone, result.made = rows.changed, rows.gone, rows.made

@@ -24,7 +24,7 @@ _LINKS = "SELECT digest, left_id, right_id, weight FROM identity_link WHERE dige
 _RETIRE = """
 INSERT INTO identity_retiredvalue (kind, digest, reason, holders)
 SELECT * FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::int[])
-ON CONFLICT (kind, digest) DO UPDATE SET holders = identity_retiredvalue.holders + excluded.holders
+ON CONFLICT (digest) DO UPDATE SET holders = identity_retiredvalue.holders + excluded.holders
 """
 
 

@@ -8,6 +8,7 @@ from django.db import connection
 from identity.observe import Observation, Resolution, observe
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(days=2)  # than everything that cases observe
 SPACE = UUID("0190a1b2-0000-7000-8000-000000000000")
 SHOP, CRM, LOYALTY, TILL = (uuid5(SPACE, name) for name in ("shop", "crm", "loyalty", "till"))
 

@@ -1,0 +1,10 @@
+"""REST paths of this room, below /api/v1/."""
+
+from rest_framework.routers import SimpleRouter
+
+from identity.views import ConstraintViewSet, MergeViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("merges", MergeViewSet, basename="merge")
+router.register("constraints", ConstraintViewSet, basename="constraint")
+urlpatterns = router.urls

@@ -1,0 +1,91 @@
+"""REST: merges/, merges/{id}/undo/, merges/unmerge/, constraints/."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.http import Http404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cdp.access.problems import Problem
+from cdp.access.rest import ViewSet, actor_of
+from identity import decide
+from identity.decide import Decision, Undecidable
+from identity.models import Constraint, Merge
+from identity.serializers import ConstraintSerializer, DecidedSerializer, MergeSerializer, UnmergeSerializer
+
+SCOPES = {"GET": "merges:read", "POST": "merges:write"}
+
+
+def _decided(verb: Callable[[], Decision]) -> Response:
+    try:
+        done = verb()
+    except Undecidable as error:
+        raise Problem(409, "undecidable", "This cannot be decided as asked", str(error)) from None
+    return Response(DecidedSerializer(done).data)
+
+
+def _uuid(text: str, field: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Problem(400, "invalid", "This is not an id", field=field, remedy="Send a UUID.") from None
+
+
+@extend_schema_view(
+    list=extend_schema(parameters=[OpenApiParameter("profile", str), OpenApiParameter("kind", str, enum=Merge.Kind.values)])
+)
+class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
+    """Merges and splits of profiles, newest first."""
+
+    scopes = SCOPES
+    serializer_class = MergeSerializer
+    queryset = Merge.objects.all()
+
+    def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
+        """`?profile=` (the survivor, or the one split) and `?kind=`."""
+        asked = self.request.query_params
+        if asked.get("profile"):
+            queryset = queryset.filter(profile_id=_uuid(asked["profile"], "profile"))
+        if asked.get("kind"):
+            queryset = queryset.filter(kind=asked["kind"])
+        return queryset
+
+    @extend_schema(request=None, responses=DecidedSerializer)
+    @action(detail=True, methods=["post"])
+    def undo(self, request: Request, pk: UUID) -> Response:
+        """Undoes a merge, or a split that a person decided. It stays undone, whatever comes later."""
+        try:
+            return _decided(lambda: decide.undo(pk, by=actor_of(request), at=timezone.now()))
+        except Merge.DoesNotExist:
+            raise Http404 from None
+
+    @extend_schema(request=UnmergeSerializer, responses=DecidedSerializer)
+    @action(detail=False, methods=["post"])
+    def unmerge(self, request: Request) -> Response:
+        """Takes records out of a profile: they are somebody else."""
+        asked = UnmergeSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        profile, chosen = asked.validated_data["profile_id"], asked.validated_data["records"]
+        return _decided(lambda: decide.unmerge(profile, chosen, by=actor_of(request), at=timezone.now()))
+
+
+class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
+    """What people decided about two records."""
+
+    scopes = SCOPES
+    serializer_class = ConstraintSerializer
+    queryset = Constraint.objects.all()
+
+    @extend_schema(request=ConstraintSerializer, responses=DecidedSerializer)
+    def create(self, request: Request) -> Response:
+        """Decides that two records are one person (must_link) or two (cannot_link). The last decision about a pair counts."""
+        asked = ConstraintSerializer(data=request.data, validators=[])
+        asked.is_valid(raise_exception=True)
+        verb = decide.must_link if asked.validated_data["verdict"] == "must_link" else decide.cannot_link
+        left, right = asked.validated_data["left_id"], asked.validated_data["right_id"]
+        return _decided(lambda: verb(left, right, by=actor_of(request), at=timezone.now()))
