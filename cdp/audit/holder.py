@@ -17,7 +17,7 @@ class Trail:
 
     def find(self, record_ids: Iterable[UUID]) -> int:
         """How many entries of the log are about these records."""
-        return self._about(record_ids).count()
+        return int(self._about(record_ids).count())
 
     def export(self, record_ids: Iterable[UUID]) -> Iterator[dict[str, Any]]:
         """What was done with the person's data, when and for what (CJEU C-579/21: not which employee did it)."""

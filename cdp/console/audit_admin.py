@@ -91,44 +91,44 @@ class EntryAdmin(ReadOnlyAdmin):
             setattr(entry, _REASON, opened(request, entry))
         return entry
 
-    @display(description="number", ordering="sequence")
+    @admin.display(description="number", ordering="sequence")
     def number(self, entry: Entry) -> int:
         """Its place in the log."""
         return entry.sequence
 
-    @display(description="who")
+    @admin.display(description="who")
     def actor(self, entry: Entry) -> str:
         """Kind and id, role, and on whose behalf."""
         who = " ".join(part for part in (entry.actor_kind, entry.actor_id) if part)
         role = f" as {entry.role}" if entry.role else ""
         return who + role + (f" for {entry.on_behalf_of}" if entry.on_behalf_of else "")
 
-    @display(description="did", ordering="action")
+    @admin.display(description="did", ordering="action")
     def did(self, entry: Entry) -> str:
         """room.verb"""
         return entry.action
 
-    @display(description="on what")
+    @admin.display(description="on what")
     def on_what(self, entry: Entry) -> str:
         """Type and id."""
         return " ".join(part for part in (entry.object_type, entry.object_id) if part) or "-"
 
-    @display(description="outcome", label=_OUTCOMES)
+    @display(description="outcome", label=_OUTCOMES)  # type: ignore[untyped-decorator]
     def shown_outcome(self, entry: Entry) -> str:
         """As a coloured label."""
         return entry.outcome
 
-    @display(description="fields")
+    @admin.display(description="fields")
     def field_names(self, entry: Entry) -> str:
         """Which fields were read or changed."""
         return ", ".join(entry.fields) or "-"
 
-    @display(description="subjects (commitments)")
+    @admin.display(description="subjects (commitments)")
     def commitments(self, entry: Entry) -> str:
         """Salted pseudonyms."""
         return ", ".join(bytes(subject).hex() for subject in entry.subjects) or "-"
 
-    @display(description="reason")
+    @admin.display(description="reason")
     def reason(self, entry: Entry) -> str:
         """In clear, on the entry's own page only."""
         return getattr(entry, _REASON, None) or "-"

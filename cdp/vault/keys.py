@@ -86,7 +86,7 @@ def destroy(record_ids: Iterable[UUID]) -> int:
     ids = sorted(set(record_ids))
     with connections[VAULT].cursor() as cursor:
         cursor.execute("DELETE FROM vault_datakey WHERE record_id = ANY(%s)", [ids])
-        gone = cursor.rowcount
+        gone = int(cursor.rowcount)
     _records.drop(ids)
     return gone
 

@@ -17,7 +17,7 @@ class Router:
 
     def allow_relation(self, left: Any, right: Any, **hints: Any) -> bool:
         """No relation crosses into the vault."""
-        return (left._meta.app_label == VAULT) == (right._meta.app_label == VAULT)
+        return bool((left._meta.app_label == VAULT) == (right._meta.app_label == VAULT))
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
         """The vault's role makes the vault's tables, the owner all others; the application's role makes none."""

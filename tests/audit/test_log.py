@@ -48,6 +48,7 @@ def test_an_entry_keeps_what_it_was_told() -> None:
     assert entry.fields == ["email", "phone"]
     assert (entry.purpose, entry.basis, entry.outcome, entry.rows) == ("support", "contract", "denied", 3)
     assert (entry.details, entry.request_id, entry.client) == ({"tried": 2}, "r-1", "browser")
+    assert entry.reason_sealed is not None
     assert b"parcel" not in bytes(entry.reason_sealed)
     assert open_reason(entry.entry_id, bytes(entry.reason_sealed)) == "Called about parcel"
     assert not Pending.objects.exists()
@@ -59,6 +60,7 @@ def test_a_reason_moved_to_another_entry_does_not_open() -> None:
     audit.record("key.revoke", by=ALICE, reason="left the firm")
     audit.sequence()
     first, second = Entry.objects.order_by("sequence")
+    assert second.reason_sealed is not None
     with pytest.raises(keys.Unsealable):
         open_reason(first.entry_id, bytes(second.reason_sealed))
 

@@ -197,7 +197,7 @@ def _value(client: "redis.Redis", key: bytes) -> bytes:
         case "set":
             value = client.smembers(key)
         case "hash":
-            value = [part for pair in client.hgetall(key).items() for part in pair]  # type: ignore[union-attr]
+            value = [part for pair in client.hgetall(key).items() for part in pair]
         case "zset":
             value = client.zrange(key, 0, -1)
         case _:

@@ -14,6 +14,7 @@ from cdp.vault import blind, epochs, keys
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Unsealable
 from cdp.vault.models import DataKey, Epoch, SystemKey
+from cdp.vault.remembered import Remembered
 
 db = pytest.mark.django_db
 
@@ -149,7 +150,7 @@ def test_a_commitment_lives_as_long_as_the_key() -> None:
 
 @db
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_records", keys.Remembered(10, 60))
+    monkeypatch.setattr(keys, "_records", Remembered(10, 60))
     ids = [uuid7() for _ in range(30)]
     assert len(keys.create(ids)) == 30
     assert len(keys._records) == 10
@@ -158,7 +159,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @db
 def test_memory_ends_with_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "_records", keys.Remembered(10, 0.0))
+    monkeypatch.setattr(keys, "_records", Remembered(10, 0.0))
     id = uuid7()
     keys.create([id])
     DataKey.objects.all().delete()
