@@ -11,7 +11,6 @@ from cdp import audit
 from cdp.access.keys import create_key
 from cdp.access.users import create_user
 from cdp.audit.models import Entry
-from cdp.console import audit_admin  # noqa: F401 (registers the page)
 from cdp.ids import uuid7
 from cdp.vault import keys
 
