@@ -4,6 +4,6 @@ They serve the demo, development and tests; production sets DATABASE_URL and BRO
 """
 
 from cdp.operations.embedded.layout import EmbeddedServerError, Servers
-from cdp.operations.embedded.leases import ensure, status, stop
+from cdp.operations.embedded.leases import ensure, leave, status, stop
 
-__all__ = ["EmbeddedServerError", "Servers", "ensure", "status", "stop"]
+__all__ = ["EmbeddedServerError", "Servers", "ensure", "leave", "status", "stop"]

@@ -1,0 +1,172 @@
+"""The demo from end to end: set up, start, make people, send, wait, check, tell, serve."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connections
+from rich.console import Console
+
+from cdp.demo import figures, files, sending, summary, world
+from cdp.demo.files import Manifest
+from cdp.demo.stages import Stages, Stopped
+from cdp.operations import embedded
+from cdp.operations.family import Family, manage
+from cdp.operations.setup import set_up
+
+SEED = 7
+SMALL = 200
+PATIENCE = 120.0  # seconds for the web server to answer, and without any progress of the pipeline
+
+
+class DemoFailed(RuntimeError):
+    """The demo cannot go on; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for. `households` None: all 2,469."""
+
+    households: int | None
+    port: int
+    serve: bool
+
+    @property
+    def url(self) -> str:
+        """Where the web server will be."""
+        return f"http://localhost:{self.port}"
+
+
+def run(wish: Wish, console: Console) -> bool:
+    """The whole demo; whether everything it claims was confirmed. Leaves no process behind. Raises DemoFailed."""
+    began = time.monotonic()
+    _check_port(wish.port)
+    folder = settings.DATA_DIR / "demo"
+    anchor = _anchor(folder, wish)
+    set_up(lambda line: console.print(f"[dim]{line}[/]"))
+    at = datetime.now(UTC)
+    made = world.make(at=at)
+    console.print(f"[dim]set up: 4 sources, 5 purposes, {made.fields} declared fields, 10 segments[/]")
+    family = _family(wish)
+    family.catch_signals()
+    confirmed = False
+    try:
+        stages = Stages(console, family)
+        with stages.progress:
+            manifest = _fill(stages, wish, made, folder / "input", anchor)
+            told = figures.gather(stages, made, manifest)
+        confirmed = told.confirmed
+        stages.seconds["In all"] = time.monotonic() - began
+        summary.show(console, told, stages.seconds)
+        shutil.rmtree(folder / "input", ignore_errors=True)
+        summary.show_doors(console, wish.url, made, told, serving=wish.serve)
+        if wish.serve:
+            family.run()
+    except Stopped:
+        console.print("stopped")
+    finally:
+        shutil.rmtree(folder / "input", ignore_errors=True)
+        family.end()
+        _leave()
+    return confirmed
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.LISTEN, port))
+        except OSError:
+            raise DemoFailed(f"port {port} is in use: choose another one with --port") from None
+
+
+def _anchor(folder: Path, wish: Wish) -> datetime:
+    """The moment up to which the demo's year reaches: of the first run, so that a second one sends the same messages."""
+    kept = folder / "demo.json"
+    size = wish.households or 0
+    if kept.exists():
+        known = json.loads(kept.read_text())
+        if known["households"] != size:
+            raise DemoFailed(
+                f"{settings.DATA_DIR} holds a demo of another size: take another directory with DATA_DIR=..., or the same size"
+            )
+        return datetime.fromisoformat(known["anchor"])
+    anchor = datetime.now(UTC).replace(second=0, microsecond=0)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept.write_text(json.dumps({"households": size, "seed": SEED, "anchor": anchor.isoformat()}) + "\n")
+    return anchor
+
+
+def _family(wish: Wish) -> Family:
+    """Web server, worker and calendar, quiet enough not to disturb the bars."""
+    environment = {"LOG_LEVEL": "WARNING", **os.environ, "PORT": str(wish.port)}
+    return Family(
+        [manage("serve", "--port", str(wish.port)), manage("worker"), manage("beat")], environment=environment
+    )
+
+
+def _fill(stages: Stages, wish: Wish, made: world.World, folder: Path, anchor: datetime) -> Manifest:
+    stages.family.tend()
+    with stages.stage("Making people and their year") as stage:
+        manifest = files.write(folder, households=wish.households, seed=SEED, anchor=anchor)
+        stage.report(manifest.persons, manifest.persons)
+    stages.look()
+    stages.watch_pipeline(stages.done + sum(manifest.rows.values()))
+    _wait_for_web(stages, wish.url)
+    for name, label in (
+        ("crm", "CRM export (CSV)"), ("loyalty", "Loyalty programme (JSON Lines)"),
+        ("mailings", "Campaign mailings (JSON Lines)"), ("pos", "Point of sale (Parquet)"),
+    ):  # fmt: skip
+        with stages.stage(label, manifest.rows[name]) as stage:
+            done = 0
+            for path in manifest.files[name]:
+                source = made.sources[world.SOURCE_OF[name]]
+                done += sending.import_one(path, source, manifest.mappings[name], before=done, report=stage.report)
+    with stages.stage("Web shop (HTTP, Segment's SDK)", manifest.rows["web"]) as stage:
+        sending.send_web(manifest.files["web"][0], host=wish.url, write_key=made.write_key, report=stage.report)
+    with stages.stage("Until nothing waits") as stage:
+        _wait_for_pipeline(stages)
+    return manifest
+
+
+def _wait_for_web(stages: Stages, url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        stages.tick()
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):  # noqa: S310 - our own address
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise DemoFailed(f"the web server does not answer at {url}")
+
+
+def _wait_for_pipeline(stages: Stages) -> None:
+    """Until the inbox and the queue of changes are empty. Raises DemoFailed when nothing moves."""
+    least, moved = stages.look(), time.monotonic()
+    while stages.pending:
+        time.sleep(0.1)
+        stages.tick()
+        if stages.look() < least:
+            least, moved = stages.pending, time.monotonic()
+        if time.monotonic() - moved > PATIENCE:
+            raise DemoFailed(f"the pipeline stands still with {stages.pending} waiting: see the log lines above")
+    stages.tick()
+
+
+def _leave() -> None:
+    """Ends the embedded servers at once if nobody else uses them, rather than some seconds after us."""
+    for alias in connections:
+        connections[alias].close()
+    if settings.EMBEDDED:
+        embedded.leave(settings.DATA_DIR)
