@@ -11,4 +11,5 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
     "sweep": {"task": "cdp.operations.tasks.sweep", "schedule": 3600.0},
+    "build_pending": {"task": "segments.tasks.build_pending", "schedule": 60.0},
 }

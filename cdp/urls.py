@@ -26,7 +26,10 @@ ROOMS = [
     "consent.urls",
     "identity.urls",
     "cdp.events.urls",
+    "segments.urls",
     "cdp.console.audit_urls",
+    "cdp.console.urls",
+    "cdp.connectors.urls",
 ]
 
 urlpatterns = [

@@ -1,7 +1,7 @@
 """The enabled segments as the executors use them: parsed, compiled, in the order in which they refer to each other."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from segments import nodes
 from segments.evaluate import Judge, judge
 from segments.nodes import Node, leaves
 from segments.rules import InvalidRule, Vocabulary, parse
+from segments.sentence import sentence
 
 log = structlog.get_logger(__name__)
 # The key of the advisory lock on definitions: "segments" in ASCII. Who evaluates and writes holds it shared, so that a
@@ -98,6 +99,15 @@ def vocabulary(segments: Iterable[str], purposes: frozenset[str] | None = None) 
 
     known = purposes if purposes is not None else _Whatever()
     return Vocabulary(declared, event, frozenset(segments), known, zone())
+
+
+def words(rule: Any) -> str:
+    """A stored rule as a sentence, or what is wrong with it if it can no longer be used."""
+    try:
+        node = parse(rule, replace(vocabulary(()), segments=_Whatever()))
+    except InvalidRule as error:
+        return f"cannot be used: {error}"
+    return sentence(node, zone())
 
 
 _remembered: tuple[object, Program] | None = None
