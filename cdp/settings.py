@@ -280,6 +280,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "ENUM_NAME_OVERRIDES": {
+        "LegalBasis": "consent.models.Basis",
+        "SourceBasis": "cdp.sources.create.BASES",
         "SourceKind": "cdp.sources.models.Source.Kind",
         "IdentifierKind": "cdp.catalogue.identifiers.KINDS",
         "MergeKind": "identity.models.Merge.Kind",

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from unfold.decorators import action, display
+from unfold.decorators import display
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from cdp.access import keys
@@ -66,14 +66,14 @@ class ApiKeyAdmin(AuditedAdmin):
         """A new key has no history yet."""
         return KeyForm.Meta.fields + (self.readonly_fields if obj else ())
 
-    @display(
+    @display(  # type: ignore[untyped-decorator]
         description="state", label={"live": "success", "replaced": "warning", "expired": "info", "revoked": "danger"}
     )
     def state(self, key: ApiKey) -> str:
         """In a word."""
         return state(key, at=timezone.now())
 
-    @display(description="scopes")
+    @admin.display(description="scopes")
     def held(self, key: ApiKey) -> str:
         """All scopes."""
         return ", ".join(key.scopes)
@@ -85,13 +85,13 @@ class ApiKeyAdmin(AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """A new key is made by its verb, which writes the audit entry."""
         if change:
-            return super().save_model(request, obj, form, change)
+            super().save_model(request, obj, form, change)
+            return
         made, token = keys.create_key(
             obj.name, obj.scopes, actor_of(request), obj.source_ids, obj.expires_at, obj.purpose
         )
         obj.__dict__.update(made.__dict__)
         self._token(request, token)
-        return None
 
     @staticmethod
     def _token(request: HttpRequest, token: str) -> None:
@@ -116,7 +116,7 @@ class ApiKeyAdmin(AuditedAdmin):
         """Shows the key once."""
         return self._show(request, obj, request._new_token)  # type: ignore[attr-defined]
 
-    @action(description="Rotate: make a successor, keep the old key for a day", permissions=["change"])
+    @admin.action(description="Rotate: make a successor, keep the old key for a day", permissions=["change"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         """One key at a time, since the successor is shown."""
         if queryset.count() != 1:
@@ -129,7 +129,7 @@ class ApiKeyAdmin(AuditedAdmin):
             return None
         return self._show(request, new, token)
 
-    @action(description="Revoke at once", permissions=["change"])
+    @admin.action(description="Revoke at once", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Ends the chosen keys."""
         if not self.has_change_permission(request):

@@ -15,7 +15,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 
 def _where(record: logging.LogRecord) -> dict[str, Any]:
-    info: _ExcInfo = record.exc_info  # type: ignore[assignment]
+    info: _ExcInfo = record.exc_info
     if not info or info[0] is None:
         return {}
     frames = traceback.extract_tb(info[2])
@@ -31,7 +31,7 @@ def _describe(logger: Any, name: str, event: structlog.typing.EventDict) -> stru
     """Adds level, logger and the shape of an exception."""
     record: logging.LogRecord | None = event.get("_record")
     if record is not None:
-        event |= {"level": record.levelname.lower(), "logger": record.name, **getattr(record, "_where", {})}
+        event.update({"level": record.levelname.lower(), "logger": record.name}, **getattr(record, "_where", {}))
     return event
 
 

@@ -1,6 +1,6 @@
 """The OpenAPI description: problem details for every error, the scope of every operation, the two ways to sign in."""
 
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -44,7 +44,7 @@ _ERRORS = {
 }
 
 
-class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the API key."""
 
     target_class = KeyAuthentication
@@ -55,7 +55,7 @@ class KeyScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
         return {"type": "http", "scheme": "bearer", "description": "An API key, made with `manage.py create_key`."}
 
 
-class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """Describes the session of admin."""
 
     target_class = SessionAuthentication
@@ -66,10 +66,10 @@ class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[misc]
         return {"type": "apiKey", "in": "cookie", "name": "sessionid", "description": "Signed in to /admin/."}
 
 
-class Schema(AutoSchema):  # type: ignore[misc]
+class Schema(AutoSchema):
     """DRF's default schema class (settings)."""
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         """The view's docstring, and the scope it needs."""
         said = (super().get_description() or "").strip()
         scope = scope_needed(self.view, self.method)
@@ -82,7 +82,7 @@ class Schema(AutoSchema):  # type: ignore[misc]
         scope = scope_needed(self.view, self.method)
         return {**super().get_extensions(), **({"x-scope": scope} if scope else {})}
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)
         problem = self._problem()
         for status in self._errors():
@@ -112,7 +112,7 @@ class Schema(AutoSchema):  # type: ignore[misc]
         return sorted(errors)
 
     def _problem(self) -> dict[str, Any]:
-        component = ResolvedComponent(
+        component = ResolvedComponent(  # type: ignore[no-untyped-call]
             name="Problem", type=ResolvedComponent.SCHEMA, schema=_PROBLEM, object="cdp.access.problems.Problem"
         )
         self.registry.register_on_missing(component)

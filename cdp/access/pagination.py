@@ -131,15 +131,17 @@ class CursorPagination(BasePagination):
     def __init__(self) -> None:
         self.next: str | None = None
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
-        """The page's rows; remembers the next cursor."""
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        """The rows of the queryset on this page; remembers the next cursor."""
         ordering = tuple(getattr(view, "cursor_ordering", ("-pk",)))
         page: Page[Any] = Page.of(request, f"{queryset.model._meta.label_lower}:{','.join(ordering)}")
-        rows = queryset.order_by(*ordering)
+        rows: QuerySet[Any] = queryset.order_by(*ordering)
         if page.after is not None:
             rows = rows.filter(after(ordering, page.after))
         names = [field.lstrip("-") for field in ordering]
-        shown, self.next = page.cut(rows[: page.fetch], key=lambda row: tuple(getattr(row, name) for name in names))
+        shown, self.next = page.cut(
+            list(rows[: page.fetch]), key=lambda row: tuple(getattr(row, name) for name in names)
+        )
         return shown
 
     def get_paginated_response(self, data: Any) -> Response:

@@ -150,9 +150,8 @@ def _explanation(error: Exception) -> str:
 
 
 def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        return {"Retry-After": str(int(error.wait) + 1)}
-    return {}
+    wait = getattr(error, "wait", None)
+    return {} if wait is None else {"Retry-After": str(int(wait) + 1)}
 
 
 def body(problem: Problem, request: object) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from unfold.forms import AuthenticationForm
 
 
-class SignInForm(AuthenticationForm):  # type: ignore[misc]
+class SignInForm(AuthenticationForm):
     """Says what to expect: what one sees depends on one's role."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

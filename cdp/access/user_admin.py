@@ -7,7 +7,6 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from cdp.access.audited_admin import AuditedAdmin, ReadOnlyAdmin
@@ -19,7 +18,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[misc, type-arg]
     """Who may sign in, as what. Nobody changes their own roles, and only a superuser touches a superuser."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
@@ -36,7 +35,7 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[type-arg]
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2", "groups")}),)
 
-    @display(description="roles")
+    @admin.display(description="roles")
     def roles(self, user: User) -> str:
         """Titles of the roles."""
         names = [group.name for group in user.groups.all()]
@@ -87,7 +86,7 @@ class RoleAdmin(ReadOnlyAdmin):
     fields = ("title", "description", "scopes", "members")
     readonly_fields = fields
 
-    @display(description="role")
+    @admin.display(description="role")
     def title(self, group: Group) -> str:
         """Its title."""
         return ROLES[group.name].title if group.name in ROLES else group.name

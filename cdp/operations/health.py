@@ -30,6 +30,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 class _Database(Collector):
     """What the database knows of the flow; read at scrape, so every web process answers alike."""
 
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: else registering would collect, and importing the addresses would need a database."""
+        return iter(())
+
     def collect(self) -> Iterator[Metric]:
         events = GaugeMetricFamily("cdp_events", "Events by outcome since the beginning", labels=["outcome"])
         pending = GaugeMetricFamily("cdp_inbox_pending", "Accepted events that wait for the pipeline")

@@ -1,6 +1,7 @@
 import json
 import logging
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,8 +12,8 @@ from cdp.access.logs import formatter
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.doors")]
 
 
-def check(response, status: int) -> dict:  # type: ignore[type-arg, no-untyped-def]
-    problem = response.json()
+def check(response: Any, status: int) -> dict[str, Any]:
+    problem: dict[str, Any] = response.json()
     assert response.status_code == problem["status"] == status
     assert response["Content-Type"] == "application/problem+json"
     assert {"type", "title", "detail", "instance", "request_id"} <= problem.keys()

@@ -1,0 +1,51 @@
+"""The description of the API: valid, complete, open to everyone, and shown without anything from elsewhere."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from cdp.access.scopes import SCOPES
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+@pytest.fixture
+def description() -> dict[str, Any]:
+    response = Client().get("/api/schema/", headers={"accept": "application/json"})
+    assert response.status_code == 200
+    parsed: dict[str, Any] = json.loads(response.content)
+    return parsed
+
+
+def test_it_is_valid_without_warnings(tmp_path: Path) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "api.yml"))
+
+
+def test_it_is_openapi_3_1_in_json_or_yaml(description: dict[str, Any]) -> None:
+    assert description["openapi"].startswith("3.1")
+    assert Client().get("/api/schema/?format=json")["Content-Type"].startswith("application/vnd.oai.openapi+json")
+    assert b"openapi: 3.1" in Client().get("/api/schema/").content
+
+
+def test_every_operation_names_scope_sign_in_and_problems(description: dict[str, Any]) -> None:
+    schemes = description["components"]["securitySchemes"]
+    assert schemes["key"]["scheme"] == "bearer"
+    for path, item in description["paths"].items():
+        for method in METHODS & item.keys():
+            operation = item[method]
+            assert operation["x-scope"] in SCOPES, path
+            assert {"key": []} in operation["security"], path
+            assert {"401", "403", "default"} <= operation["responses"].keys(), path
+            problem = operation["responses"]["401"]["content"]["application/problem+json"]["schema"]
+            assert problem == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_the_pages_need_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/docs/")
+    assert page.status_code == 200
+    assert "default-src 'self'" in page["Content-Security-Policy"]
+    assert b"//cdn" not in page.content
