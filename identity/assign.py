@@ -65,7 +65,10 @@ def assign(
 
 
 def _homes(
-    parts: Sequence[Sequence[UUID]], current: Mapping[UUID, UUID], founders: Mapping[UUID, UUID], home: Mapping[UUID, int]
+    parts: Sequence[Sequence[UUID]],
+    current: Mapping[UUID, UUID],
+    founders: Mapping[UUID, UUID],
+    home: Mapping[UUID, int],
 ) -> dict[UUID, int]:
     """The part in which each existing profile lives on."""
     shares: dict[UUID, Counter[int]] = defaultdict(Counter)

@@ -83,7 +83,9 @@ def _part(act: Merge, *, by: Actor, at: datetime) -> Decision:
     pairs |= {(UUID(left), UUID(right)) for left, right, _ in act.because.get("constraints", ())}
     if not pairs:
         raise Undecidable("Its records are apart already, or nothing else is left in the profile.")
-    known = set(Record.objects.filter(id__in={record for pair in pairs for record in pair}).values_list("id", flat=True))
+    known = set(
+        Record.objects.filter(id__in={record for pair in pairs for record in pair}).values_list("id", flat=True)
+    )
     pairs = {pair for pair in pairs if known.issuperset(pair)}
     verdict = Constraint.Verdict.CANNOT_LINK
     return _decide("identity.undo_merge", sorted(pairs), verdict, by=by, at=at, object=("merge", act.id))
@@ -92,7 +94,9 @@ def _part(act: Merge, *, by: Actor, at: datetime) -> Decision:
 def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
     decided = act.because.get("constraints")
     if not decided:
-        raise Undecidable("No person decided this split: its link was withdrawn. Use must-link to join the records again.")
+        raise Undecidable(
+            "No person decided this split: its link was withdrawn. Use must-link to join the records again."
+        )
     before = {(UUID(left), UUID(right)): verdict for left, right, verdict in decided}
     _drop([pair for pair, verdict in before.items() if verdict is None])
     _store({pair: verdict for pair, verdict in before.items() if verdict is not None}, by=by, at=at)

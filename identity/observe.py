@@ -111,7 +111,7 @@ def _settle(
     linked = relink.relink(holders, memory)
     start = news.start | linked.touched
     alone = [rec.id for rec in news.new if rec.id not in start]
-    result = regroup.regroup(memory, start, alone, regrouped=news.regrouped, at=at, actor=actor)
+    result = regroup.regroup(memory, start, alone, regrouped=news.regrouped | linked.freed, at=at, actor=actor)
     _record(news, linked, result)
     return recs, result.changed
 

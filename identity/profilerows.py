@@ -75,7 +75,11 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
         row = stored.get(id)
         if row is None:
             made.append((id, part, gold))
-        elif row[2] != len(part) or row[3] not in part or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]]):
+        elif (
+            row[2] != len(part)
+            or row[3] not in part
+            or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]])
+        ):
             stale.append((id, part, gold))
     founders = result.founders | assigned.founders
     _insert(made, {id: _founder(founders.get(id), part, scene) for id, part, _ in made}, at=at)

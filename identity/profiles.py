@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
 from cdp.catalogue import snapshot
@@ -203,7 +202,9 @@ def constraints_of(profile_id: UUID) -> list[Constraint]:
 
 def history_of(profile_id: UUID) -> list[Merge]:
     """Merges and splits of a profile, the latest first."""
-    return list(Merge.objects.filter(Q(profile_id=profile_id) | Q(others__contains=[profile_id])).order_by("-at", "-id"))
+    return list(
+        Merge.objects.filter(Q(profile_id=profile_id) | Q(others__contains=[profile_id])).order_by("-at", "-id")
+    )
 
 
 def listing(*, after: UUID | None = None, limit: int = 50) -> list[Profile]:

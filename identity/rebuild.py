@@ -44,9 +44,7 @@ def rebuild(check: bool = False, *, at: datetime | None = None, progress: Progre
 Step = Callable[[datetime], int]
 
 
-def _chunks(
-    page: Callable[[UUID | None], list[UUID]], work: Callable[[list[UUID], datetime], int]
-) -> Iterator[Step]:
+def _chunks(page: Callable[[UUID | None], list[UUID]], work: Callable[[list[UUID], datetime], int]) -> Iterator[Step]:
     last: UUID | None = None
     while ids := page(last):
         last = ids[-1]
@@ -171,7 +169,7 @@ def _strays(at: datetime) -> int:
 
 def _regroup(ids: list[UUID], at: datetime) -> int:
     memory: dict[UUID, Rec] = {}
-    done = regroup.regroup(memory, ids, (), regrouped=(), at=at, actor="rebuild")
+    done = regroup.regroup(memory, ids, (), regrouped=ids, at=at, actor="rebuild")
     return done.moved + len(done.changed | done.gone)
 
 

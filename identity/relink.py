@@ -30,9 +30,10 @@ ON CONFLICT (digest) DO UPDATE SET holders = identity_retiredvalue.holders + exc
 
 @dataclass(slots=True)
 class Relinked:
-    """What relinking came to: the records whose clusters it may move, and counts."""
+    """What relinking came to: the records whose clusters it may move, those that hold a value newly retired, and counts."""
 
     touched: set[UUID] = field(default_factory=set)
+    freed: set[UUID] = field(default_factory=set)
     made: int = 0
     withdrawn: int = 0
     retired: int = 0
@@ -89,7 +90,8 @@ def relink(holders: Holders, known: dict[UUID, Rec]) -> Relinked:
             wanted[digest, low, high] = (kind, weight)
     retire(gone)
     result.retired = len(gone)
-    result.touched |= {record for _, digest, _, _ in gone for record in holders[digest] if record in known}
+    result.freed = {record for _, digest, _, _ in gone for record in holders[digest] if record in known}
+    result.touched |= result.freed
     _write(wanted, list(shared), result)
     return result
 

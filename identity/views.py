@@ -37,7 +37,9 @@ def _uuid(text: str, field: str) -> UUID:
 
 
 @extend_schema_view(
-    list=extend_schema(parameters=[OpenApiParameter("profile", str), OpenApiParameter("kind", str, enum=Merge.Kind.values)])
+    list=extend_schema(
+        parameters=[OpenApiParameter("profile", str), OpenApiParameter("kind", str, enum=Merge.Kind.values)]
+    )
 )
 class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     """Merges and splits of profiles, newest first."""

@@ -22,7 +22,27 @@ from tests.identity.cases import CRM, NOON, SHOP, said
 RECORDS = int(os.environ.get("BENCH_RECORDS", "20000"))
 BATCH = int(os.environ.get("BENCH_BATCH", "1000"))
 AT = NOON + timedelta(days=1)
-GIVEN = "alice bob carol dave erin frank grace heidi ivan judy mallory niaj olivia peggy rupert sybil trent victor walter".split()
+GIVEN = [
+    "alice",
+    "bob",
+    "carol",
+    "dave",
+    "erin",
+    "frank",
+    "grace",
+    "heidi",
+    "ivan",
+    "judy",
+    "mallory",
+    "niaj",
+    "olivia",
+    "peggy",
+    "rupert",
+    "sybil",
+    "trent",
+    "victor",
+    "walter",
+]
 
 
 def customers(n: int):

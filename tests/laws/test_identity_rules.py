@@ -29,7 +29,9 @@ class Words:
 
 @st.composite
 def graphs(draw):
-    edges = draw(st.lists(st.tuples(pairs, st.sampled_from([1.0, 2.0, 9.0]), st.booleans(), st.integers(0, 2)), max_size=14))
+    edges = draw(
+        st.lists(st.tuples(pairs, st.sampled_from([1.0, 2.0, 9.0]), st.booleans(), st.integers(0, 2)), max_size=14)
+    )
     said = draw(st.dictionaries(pairs, st.sampled_from(["veto", "doubt", "agree"]), max_size=8))
     cannot = draw(st.lists(pairs, max_size=4))
     unique = {pair: Edge(*pair, weight, must=must and weight == 9.0, age=age) for pair, weight, must, age in edges}
@@ -79,7 +81,9 @@ def test_the_size_cap_holds(graph):
     assert max(len(part) for part in run(edges, judge, cannot, cap=3).parts) <= 3
 
 
-TRAITS = st.dictionaries(st.sampled_from(["firstName", "plan", "address"]), st.sampled_from([None, "a", "B", "Bb", 1, {"x": 1}]))
+TRAITS = st.dictionaries(
+    st.sampled_from(["firstName", "plan", "address"]), st.sampled_from([None, "a", "B", "Bb", 1, {"x": 1}])
+)
 TIMES = st.sampled_from(["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"])
 
 
@@ -87,7 +91,10 @@ TIMES = st.sampled_from(["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000
 @given(st.lists(st.tuples(TIMES, TRAITS, TRAITS), max_size=6), st.randoms(use_true_random=False))
 def test_traits_of_a_record_are_a_function_of_the_set_of_observations(said, dice):
     # One split per name, as the catalogue would do it.
-    said = [(at, {k: v for k, v in f.items() if k != "firstName"}, {k: v for k, v in s.items() if k == "firstName"}) for at, f, s in said]
+    said = [
+        (at, {k: v for k, v in f.items() if k != "firstName"}, {k: v for k, v in s.items() if k == "firstName"})
+        for at, f, s in said
+    ]
     outcomes = []
     for _ in range(2):
         facts, rest = {}, {}
@@ -103,7 +110,12 @@ def test_traits_of_a_record_are_a_function_of_the_set_of_observations(said, dice
 def contributions(draw):
     found = []
     for number in range(draw(st.integers(1, 5))):
-        values = draw(st.dictionaries(st.sampled_from(["firstName", "plan", "createdAt"]), st.tuples(st.sampled_from(["Bill", "William", "WILLIAM", "x"]), TIMES)))
+        values = draw(
+            st.dictionaries(
+                st.sampled_from(["firstName", "plan", "createdAt"]),
+                st.tuples(st.sampled_from(["Bill", "William", "WILLIAM", "x"]), TIMES),
+            )
+        )
         stamped = {k: [v, at] for k, (v, at) in values.items()}
         facts = {k: v for k, v in stamped.items() if k == "plan"}
         rest = {k: v for k, v in stamped.items() if k != "plan"}
@@ -131,7 +143,10 @@ PEOPLE = st.builds(
     st.sampled_from(["", "alice", "alicia", "a", "bob", "robert", "mary ann"]),
     st.sampled_from(["", "archer", "archre", "baker"]),
     st.sampled_from(["", "jr", "sr"]),
-    st.one_of(st.none(), st.dates(min_value=__import__("datetime").date(1950, 1, 1), max_value=__import__("datetime").date(1952, 1, 1))),
+    st.one_of(
+        st.none(),
+        st.dates(min_value=__import__("datetime").date(1950, 1, 1), max_value=__import__("datetime").date(1952, 1, 1)),
+    ),
 )
 
 
@@ -142,7 +157,14 @@ def holders(draw):
     for number in range(draw(st.integers(2, 7))):
         source = UUID(int=draw(st.integers(0, 1)))
         found.append(
-            rules.Holder(UUID(int=number), source, draw(st.sampled_from(kinds)), (source, UUID(int=100 + number)), draw(PEOPLE), draw(st.datetimes()))
+            rules.Holder(
+                UUID(int=number),
+                source,
+                draw(st.sampled_from(kinds)),
+                (source, UUID(int=100 + number)),
+                draw(PEOPLE),
+                draw(st.datetimes()),
+            )
         )
     return found
 
