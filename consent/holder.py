@@ -85,10 +85,10 @@ class ConsentHolder:
             )
             gone += cursor.rowcount
             cursor.execute(_FORGOTTEN, [ids])
-            return gone + keys.destroy([entry for (entry,) in cursor.fetchall()])
+            return int(gone) + keys.destroy([entry for (entry,) in cursor.fetchall()])
 
     def purge(self, now: datetime) -> int:
         """Past groupings are kept for seven years, to answer what was allowed then."""
         with connection.cursor() as cursor:
             cursor.execute("delete from consent_party where valid_to < %s", [now - _KEPT])
-            return cursor.rowcount
+            return int(cursor.rowcount)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -29,7 +30,12 @@ def entries_of(
     if not digests:
         return {}
     sql = _ENTRIES.format(valid=_valid(known_at))
-    params = {"digests": list(digests), "purposes": [purpose, EVERY], "known_at": known_at, "nobody": NOBODY}
+    params: dict[str, Any] = {
+        "digests": list(digests),
+        "purposes": [purpose, EVERY],
+        "known_at": known_at,
+        "nobody": NOBODY,
+    }
     if purpose is not None:
         sql += " and e.purpose = any(%(purposes)s)"
     if known_at is not None:

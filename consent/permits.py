@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from consent import ledger, rules
@@ -63,7 +64,7 @@ def permits_purposes(profile_id: UUID, *, at: datetime) -> dict[str, Decision]:
 
 def permitted_sql(
     purpose: str, at: datetime, *, basis: str | None = None, column: str = "party_id"
-) -> tuple[str, list[object]]:
+) -> tuple[str, list[Any]]:
     """A SQL condition on a column that holds profile ids: whether `purpose` is permitted at `at`. Equals `permits_profiles`.
 
     Reads `consent_state`, at any moment, past or to come; nothing has to be brought up to date first."""
@@ -76,7 +77,7 @@ def permitted_sql(
     return f"(({bits} & %s) = %s)", [*params, int(blocks | needed), int(needed)]
 
 
-def flips_sql(purpose: str, at: datetime, *, column: str = "party_id") -> tuple[str, list[object]]:
+def flips_sql(purpose: str, at: datetime, *, column: str = "party_id") -> tuple[str, list[Any]]:
     """A SQL expression: the next moment after `at` at which time alone may change the answer, or null."""
     return (
         "(select s.state_moments[width_bucket(%s::timestamptz, s.state_moments) + 1] "
@@ -93,7 +94,7 @@ _STATES = (
 )
 
 
-def _bits_sql(purpose: str, at: datetime, column: str) -> tuple[str, list[object]]:
+def _bits_sql(purpose: str, at: datetime, column: str) -> tuple[str, list[Any]]:
     return (
         "coalesce((select s.state_verdicts[width_bucket(%s::timestamptz, s.state_moments)] "
         f"from {_STATES} s where s.state_party = {column} and s.state_purpose = any(%s) "

@@ -46,7 +46,7 @@ class WhoSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=list(KINDS), required=False)
     value = serializers.CharField(max_length=400, required=False)
-    identifiers = IdentifierSerializer(many=True, required=False, max_length=20)
+    identifiers = serializers.ListField(child=IdentifierSerializer(), required=False, max_length=20)
     region = serializers.CharField(max_length=2, required=False)
     namespace = serializers.SlugField(max_length=60, required=False, default="main")
 

@@ -38,4 +38,4 @@ def suppress(digests: Iterable[UUID], *, reason: str, at: datetime) -> int:
             "on conflict do nothing",
             [reason[:40], at, given],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -45,7 +45,7 @@ class FieldForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["purposes"].required = False
         if self.instance.pk and self.instance.data_class == Field.DataClass.UNDECLARED:
             suggestion = suggestion_for(self.instance, name_of(self.instance))
-            self.initial |= {"data_class": suggestion.data_class, "type": suggestion.type}
+            self.initial.update({"data_class": suggestion.data_class, "type": suggestion.type})
 
     def clean(self) -> dict[str, Any]:
         """Event names have one type and class."""
@@ -126,7 +126,8 @@ class FieldAdmin(AuditedAdmin):
         for it in Overflow.objects.all():
             text = f"{it.keys} more undeclared keys of scope {it.scope} were not listed: {MOST} are kept per scope."
             self.message_user(request, text, messages.WARNING)
-        return super().changelist_view(request, extra_context)
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
 
     def save_model(self, request: HttpRequest, obj: Field, form: Any, change: bool) -> None:
         """One call of the verb."""
@@ -148,7 +149,8 @@ class FieldAdmin(AuditedAdmin):
     ) -> HttpResponse:
         """What cannot be declared is told on the page."""
         try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
+            page: HttpResponse = super().changeform_view(request, object_id, form_url, extra_context)
+            return page
         except InvalidDeclaration as error:
             self.message_user(request, str(error), messages.ERROR)
             return redirect(request.path)

@@ -48,7 +48,7 @@ def declare(
     """Declares an undeclared (or re-declares a declared) row. Without `name` it keeps its own, opened.
 
     Data that comes from now on is split by the new declaration; what is stored already is not rewritten by it."""
-    own = field.name or (open_name(field.id, field.sealed_name) if field.sealed_name else "")
+    own = field.name or (open_name(field.id, bytes(field.sealed_name)) if field.sealed_name else "")
     if name and name != own:
         raise InvalidDeclaration("name", "a key keeps its name")
     return declare_named(field.scope, own, type, data_class, identifier=identifier, purposes=purposes, by=by)

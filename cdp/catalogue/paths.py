@@ -18,7 +18,8 @@ class InvalidPath(ValueError):
 
 def escape(key: str) -> str:
     """One key as a step of a path."""
-    return _SPECIAL.sub(r"\\\g<0>", key)
+    # An identifier, as nearly every key is, has nothing to escape.
+    return key if key.isidentifier() else _SPECIAL.sub(r"\\\g<0>", key)
 
 
 def join(prefix: str, key: str) -> str:

@@ -179,7 +179,10 @@ def looks_personal(text: str) -> bool:
 
 
 def _text(value: Any) -> bool:
-    return type(value) is str and len(value) <= LONGEST_TEXT and _SUSPECT.search(value) is None
+    if type(value) is not str or len(value) > LONGEST_TEXT:
+        return False
+    # What is printable holds neither NUL nor surrogates: only the signs that the expression looks for remain.
+    return ("@" not in value and "+" not in value and value.isprintable()) or _SUSPECT.search(value) is None
 
 
 def _whole_or_real(value: Any) -> bool:

@@ -41,7 +41,7 @@ class FieldsView(View):
             it for it in _declared() if scope in ("", it.scope) and (not page.after or (it.scope, it.name) > page.after)
         ]
         shown, following = page.cut(rows, key=lambda it: (it.scope, it.name))
-        return answer(FieldSerializer(shown, many=True).data, following)
+        return answer([FieldSerializer(it).data for it in shown], following)
 
     @extend_schema(request=DeclarationSerializer, responses={201: FieldSerializer})
     def post(self, request: Request) -> Response:

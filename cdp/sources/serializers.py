@@ -44,7 +44,7 @@ class NewSourceSerializer(serializers.ModelSerializer[Source]):
 
     name = serializers.SlugField(max_length=60)
     kind = serializers.ChoiceField(choices=Source.Kind.choices, default=Source.Kind.HTTP)
-    purposes = PurposeSerializer(many=True, required=False, min_length=1)
+    purposes = PurposeSerializer(many=True, required=False, allow_empty=False)
 
     class Meta:
         model = Source
@@ -54,7 +54,7 @@ class NewSourceSerializer(serializers.ModelSerializer[Source]):
 class SourceChangeSerializer(serializers.ModelSerializer[Source]):
     """What of a source can be changed."""
 
-    purposes = PurposeSerializer(many=True, required=False, min_length=1)
+    purposes = PurposeSerializer(many=True, required=False, allow_empty=False)
 
     class Meta:
         model = Source

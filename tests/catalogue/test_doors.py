@@ -73,8 +73,8 @@ def test_admin_shows_accepts_and_declares() -> None:
     client.post("/admin/catalogue/field/", {"action": "accept_suggestions", "_selected_action": ids})
     assert snapshot.current().declared("trait", "shoeSize").data_class == "fact"  # type: ignore[union-attr]
     form = {"scope": "trait", "name": "tier", "data_class": "fact", "type": "text", "identifier": "", "purposes": ""}
-    page = client.post("/admin/catalogue/field/add/", form, follow=True)
-    assert snapshot.current().declared("trait", "tier") is not None, page.content.decode()[:3000]
+    client.post("/admin/catalogue/field/add/", form)
+    assert snapshot.current().declared("trait", "tier") is not None
     row = Field.objects.get(name="tier")
     client.post(f"/admin/catalogue/field/{row.pk}/change/", form | {"data_class": "identifying"})
     assert snapshot.current().declared("trait", "tier").data_class == "identifying"  # type: ignore[union-attr]
