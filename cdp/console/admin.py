@@ -1,5 +1,22 @@
-"""Admin pages of rooms that may not know who looks: their doors stand here, above `cdp.access`."""
+"""Admin: registers the console's pages, and the addresses that belong to no model."""
 
-from cdp.console.audit_admin import EntryAdmin
+from django.contrib import admin
+from django.urls import URLPattern, path
 
-__all__ = ["EntryAdmin"]
+from cdp.console import audit_admin, home, profile_admin, sources_page
+
+__all__ = ["audit_admin", "profile_admin"]
+
+
+def _urls() -> list[URLPattern]:
+    wrap = admin.site.admin_view
+    return [
+        path("live/", wrap(home.live), name="console_live"),
+        path("data/sources/", wrap(sources_page.sources), name="console_sources"),
+        path("data/sources/live/", wrap(sources_page.live), name="console_sources_live"),
+    ]
+
+
+admin.site.index_template = "console/home.html"
+# Unfold's site takes further addresses from a callable of this name.
+admin.site.extra_urls = _urls  # type: ignore[attr-defined]

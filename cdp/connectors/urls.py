@@ -1,0 +1,11 @@
+"""REST paths of this room, below /api/v1/."""
+
+from django.urls import path
+
+from cdp.connectors.views import RunErrorsView, RunsView, RunView
+
+urlpatterns = [
+    path("sources/<uuid:source_id>/runs/", RunsView.as_view(), name="source-runs"),
+    path("sources/<uuid:source_id>/runs/<uuid:run_id>/", RunView.as_view(), name="source-run"),
+    path("sources/<uuid:source_id>/runs/<uuid:run_id>/errors/", RunErrorsView.as_view(), name="source-run-errors"),
+]

@@ -1,0 +1,50 @@
+"""The segments of one person: in one query, with the permissions that are known already. `flips_at` is honoured."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from consent import rules
+from consent.permits import Decision
+from segments.models import Segment
+from segments.reads import is_member
+
+_OF = """
+SELECT s.id, s.key, s.name, s.purpose, m.member, m.entered_at, m.flips_at
+FROM segments_membership m JOIN segments_segment s ON s.id = m.segment_id AND s.enabled
+WHERE m.profile_id = %s ORDER BY s.key
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A membership of now. `entered_at` None: by time alone, a moment ago. `flips_at`: when time alone may end it."""
+
+    id: UUID
+    key: str
+    name: str
+    purpose: str
+    entered_at: datetime | None
+    flips_at: datetime | None
+
+
+def segments_of(profile_id: UUID, decisions: Mapping[str, Decision], *, at: datetime) -> tuple[list[Belonging], int]:
+    """The segments a profile is in, by key, and in how many more it is withheld for want of permission for their purpose.
+
+    What time alone may have changed since it was stored is evaluated anew, whether a wake-up has reached it or not."""
+    with connection.cursor() as cursor:
+        cursor.execute(_OF, [profile_id])
+        rows = cursor.fetchall()
+    found, withheld = [], 0
+    for id, key, name, purpose, member, entered_at, flips_at in rows:
+        due = flips_at is not None and flips_at <= at
+        if not (is_member(Segment.objects.get(pk=id), profile_id, at) if due else member):
+            continue
+        if decisions.get(purpose, rules.UNKNOWN).allowed:
+            found.append(Belonging(id, key, name, purpose, entered_at, None if due else flips_at))
+        else:
+            withheld += 1
+    return found, withheld

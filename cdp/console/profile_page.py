@@ -1,0 +1,125 @@
+"""What the page of one person shows, gathered for its template."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from cdp.access.objects import visible
+from cdp.access.principals import holds, sees_identifying
+from cdp.audit.models import Entry
+from cdp.console import answers, gate, graph, names, reveal
+from cdp.console.belonging import segments_of
+from cdp.console.gate import Person
+from cdp.events.reads import TimelineEvent
+from consent import ledger
+from consent.models import Purpose
+from identity import profiles
+from segments.models import Segment
+
+PAGE = 25
+_AUDIT_SHOWN = 30
+
+
+def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, Any]:
+    """Everything but the frame. Writes one audit entry for all of it."""
+    listed, withheld = segments_of(person.id, person.decisions, at=at)
+    golden = answers.profile(person, (listed, withheld), expand=frozenset({"provenance"}))
+    records = answers.records(person)
+    digests = ledger.members_of([person.id]).get(person.id, set())
+    first, following = timeline(person, before=None)
+    gate.note(
+        request,
+        person,
+        fields=golden.fields | records.fields | {"timeline", "consents", "segments"},
+        subjects=golden.subjects | records.subjects,
+    )
+    return {
+        "person": person,
+        "name": names.called(golden.content["traits"], golden.content["identifiers"]),
+        "golden": golden.content,
+        "attributes": attributes(golden.content),
+        "records": records.content,
+        "sides": side_by_side(records.content),
+        "picture": picture(person, records.content),
+        "links": profiles.links_of(person.id),
+        "events": first,
+        "following": following,
+        "consents": answers.consents(person.id, digests, person.decisions),
+        "segments": listed,
+        "withheld": withheld,
+        "others": other_segments(request, [it.key for it in listed]),
+        "history": history(person.id),
+        "seen_by": audit_of(person) if holds(request, "profiles:reveal") or holds(request, "audit:read") else None,
+        "may_reveal": sees_identifying(request),
+        "revealed_until": reveal.until(request, person.id, at=at),
+        "purposes": Purpose.objects.order_by("key"),
+        "may_decide": holds(request, "merges:write"),
+        "now": at,
+    }
+
+
+def attributes(golden: dict[str, Any]) -> list[dict[str, Any]]:
+    """The golden record's rows: identifying traits first, then facts, then the undeclared."""
+    order = {"identifying": 0, "fact": 1, "undeclared": 2}
+    rows = [
+        {"name": name, "value": value, "class": golden["classes"][name], "why": golden["provenance"].get(name)}
+        for name, value in golden["traits"].items()
+    ]
+    return sorted(rows, key=lambda row: (order[row["class"]], row["name"]))
+
+
+def side_by_side(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each trait with what every record says of it, in the order of the records."""
+    every = sorted({name for record in records for name in record["traits"]})
+    rows = []
+    for name in every:
+        said = [record["traits"].get(name) for record in records]
+        told = {str(value) for value in said if value is not None}
+        rows.append({"name": name, "values": said, "differ": len(told) > 1})
+    return rows
+
+
+def picture(person: Person, records: list[dict[str, Any]]) -> str:
+    """Records and links."""
+    nodes = [graph.Node(it["id"], it["source"], it["key_kind"]) for it in records]
+    return graph.draw(nodes, profiles.links_of(person.id)) if nodes else ""
+
+
+def timeline(person: Person, *, before: tuple[datetime, UUID] | None) -> tuple[list[dict[str, Any]], str]:
+    """A page of events, and where the next page begins ("" on the last one)."""
+    rows, _ = answers.events(person, before=before, limit=PAGE + 1)
+    shown: list[TimelineEvent] = rows[:PAGE]
+    content = answers.timeline_entries(person, shown).content
+    following = f"{shown[-1].occurred_at.isoformat()}|{shown[-1].id}" if len(rows) > PAGE else ""
+    return content, following
+
+
+def other_segments(request: HttpRequest, keys: list[str]) -> list[Segment]:
+    """Segments that the person is not in: one may ask why not."""
+    rows = visible(request.user, Segment.objects.filter(enabled=True).exclude(key__in=keys), "view_segment")
+    return list(rows.order_by("name")[:50])
+
+
+def history(profile_id: UUID) -> list[Any]:
+    """Merges and splits, the latest first."""
+    return profiles.history_of(profile_id)[:50]
+
+
+def audit_of(person: Person) -> list[dict[str, Any]]:
+    """Who looked at or changed this person, the latest first; user names instead of ids."""
+    ids = {str(person.id), str(person.asked)}
+    rows = list(Entry.objects.filter(object_type="profile", object_id__in=ids).order_by("-at")[:_AUDIT_SHOWN])
+    users = {int(row.actor_id) for row in rows if row.actor_kind == "user" and row.actor_id.isdigit()}
+    called = dict(User.objects.filter(pk__in=users).values_list("pk", "username"))
+    return [
+        {
+            "entry": row,
+            "who": called.get(int(row.actor_id), row.actor_id)
+            if row.actor_kind == "user" and row.actor_id.isdigit()
+            else f"{row.actor_kind} {row.actor_id[:8]}",
+        }
+        for row in rows
+    ]

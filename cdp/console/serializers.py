@@ -1,0 +1,211 @@
+"""The shapes of the profile doors, for checking what comes in and for the API's description."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from cdp.catalogue.identifiers import KINDS
+from cdp.console.reveal import SHORTEST_REASON
+
+Plain = serializers.Serializer[Any]
+
+
+class ProfileItemSerializer(Plain):
+    """A profile in a list: its facts, which need not be opened. Identifying traits are in the profile itself."""
+
+    id = serializers.UUIDField()
+    version = serializers.IntegerField()
+    records = serializers.IntegerField(help_text="How many records it is made of")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    facts = serializers.DictField(help_text="Golden facts: path -> value")
+
+
+class IdentifierSerializer(Plain):
+    """One identifier."""
+
+    kind = serializers.ChoiceField(choices=sorted(KINDS))
+    value = serializers.CharField(help_text="Masked, unless the key may reveal")
+    first_seen = serializers.DateTimeField()
+    records = serializers.ListField(child=serializers.UUIDField())
+    retired = serializers.ChoiceField(
+        choices=["junk", "shared"], allow_null=True, help_text="Why it links nobody; null: it does"
+    )
+
+
+class ProvenanceSerializer(Plain):
+    """Where a golden value comes from."""
+
+    record = serializers.UUIDField()
+    source = serializers.CharField()
+    rule = serializers.CharField(help_text="The rule of survivorship that chose it")
+    at = serializers.DateTimeField(help_text="When it was observed")
+
+
+class RecordSerializer(Plain):
+    """What one source says of one external id."""
+
+    id = serializers.UUIDField()
+    source = serializers.CharField()
+    key_kind = serializers.CharField()
+    key = serializers.CharField()
+    first_seen = serializers.DateTimeField()
+    traits = serializers.DictField()
+
+
+class ProfileSerializer(Plain):
+    """A golden record."""
+
+    id = serializers.UUIDField()
+    redirected_from = serializers.UUIDField(
+        allow_null=True, help_text="The id asked for, if it was merged into this one"
+    )
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    records = serializers.IntegerField()
+    open = serializers.BooleanField(help_text="Whether identifying values stand in clear here")
+    traits = serializers.DictField(
+        help_text="Path -> value; undeclared traits are one entry, unless the key may reveal"
+    )
+    classes = serializers.DictField(
+        child=serializers.ChoiceField(choices=["identifying", "fact", "undeclared"]), help_text="Path -> class of data"
+    )
+    identifiers = IdentifierSerializer(many=True)
+    segments = serializers.ListField(child=serializers.CharField(), help_text="Keys")
+    segments_withheld = serializers.IntegerField(help_text="Segments whose purpose this person does not permit")
+    provenance = serializers.DictField(
+        child=ProvenanceSerializer(), required=False, help_text="With expand=provenance: path -> where it comes from"
+    )
+    record_list = RecordSerializer(many=True, required=False, help_text="With expand=records")
+
+
+class FoundProfileSerializer(ProfileSerializer):
+    """A profile that was looked up."""
+
+    also = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="Other profiles that hold the same identifier, such as a family's phone",
+    )
+
+
+class AskedIdentifierSerializer(Plain):
+    """An identifier to look up."""
+
+    kind = serializers.ChoiceField(choices=sorted(KINDS))
+    value = serializers.CharField(max_length=500, trim_whitespace=True)
+
+
+class LookupSerializer(Plain):
+    """Either `kind` and `value`, or `identifiers`: those are tried in order, and the first that is known answers."""
+
+    kind = serializers.ChoiceField(choices=sorted(KINDS), required=False)
+    value = serializers.CharField(max_length=500, required=False)
+    identifiers = AskedIdentifierSerializer(many=True, required=False, min_length=1, max_length=20)
+    region = serializers.RegexField(
+        "^[A-Za-z]{2}$", required=False, help_text="How a phone number without country code is read (default: REGION)"
+    )
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """One of the two ways."""
+        single = "kind" in asked and "value" in asked
+        if single == ("identifiers" in asked) or ("kind" in asked) != ("value" in asked):
+            raise serializers.ValidationError("Send kind and value, or identifiers.")
+        return asked
+
+
+class MembershipSerializer(Plain):
+    """A segment that a person is in."""
+
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    name = serializers.CharField()
+    purpose = serializers.CharField()
+    entered_at = serializers.DateTimeField(allow_null=True)
+    flips_at = serializers.DateTimeField(allow_null=True, help_text="When time alone may end it")
+
+
+class MembershipsSerializer(Plain):
+    """The segments of a person."""
+
+    results = MembershipSerializer(many=True)
+    withheld = serializers.IntegerField(help_text="Segments whose purpose this person does not permit")
+
+
+class TimelineEventSerializer(Plain):
+    """An event."""
+
+    id = serializers.UUIDField()
+    type = serializers.CharField()
+    name = serializers.CharField(allow_null=True)
+    occurred_at = serializers.DateTimeField()
+    received_at = serializers.DateTimeField()
+    source = serializers.CharField(allow_null=True)
+    record = serializers.UUIDField()
+    properties = serializers.DictField(help_text="Facts in clear, the rest masked unless the key may reveal")
+    context = serializers.DictField()
+    wire = serializers.DictField(required=False, help_text="The other fields as sent; only in clear")
+
+
+class CandidateSerializer(Plain):
+    """What one record says of a trait."""
+
+    record = serializers.UUIDField()
+    source = serializers.CharField()
+    value = serializers.JSONField()
+    at = serializers.DateTimeField()
+    survives = serializers.BooleanField()
+
+
+class TraitProvenanceSerializer(ProvenanceSerializer):
+    """A trait, why its value stands, and what else was said."""
+
+    trait = serializers.CharField()
+    value = serializers.JSONField()
+    candidates = CandidateSerializer(many=True)
+
+    def get_fields(self) -> dict[str, Any]:
+        """With `class`, which Python has no attribute for."""
+        kind = serializers.ChoiceField(choices=["identifying", "fact", "undeclared"])
+        return {"class": kind, **super().get_fields()}
+
+
+class LedgerEntrySerializer(Plain):
+    """A line of the ledger about this person."""
+
+    id = serializers.UUIDField()
+    purpose = serializers.CharField()
+    status = serializers.CharField()
+    decides = serializers.BooleanField(help_text="Whether the answer rests on it")
+    basis = serializers.CharField()
+    effective_from = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    recorded_at = serializers.DateTimeField()
+    notice_version = serializers.CharField()
+    channel = serializers.CharField()
+    method = serializers.CharField()
+    source = serializers.CharField(allow_null=True)
+
+
+class PurposeConsentSerializer(Plain):
+    """What one purpose is permitted."""
+
+    purpose = serializers.CharField()
+    name = serializers.CharField()
+    basis = serializers.CharField()
+    allowed = serializers.BooleanField()
+    because = serializers.CharField(help_text="A stable code, a colon, words")
+    entries = LedgerEntrySerializer(many=True)
+
+
+class RevealSerializer(Plain):
+    """Why identifying values are to be opened."""
+
+    purpose = serializers.SlugField(max_length=60)
+    reason = serializers.CharField(min_length=SHORTEST_REASON, max_length=2000)
+
+
+class RevealedSerializer(Plain):
+    """Until when."""
+
+    until = serializers.DateTimeField()

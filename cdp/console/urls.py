@@ -1,0 +1,17 @@
+"""REST paths of this room, below /api/v1/."""
+
+from django.urls import path
+
+from cdp.console import detail_views, views
+
+urlpatterns = [
+    path("profiles/", views.ProfilesView.as_view(), name="profiles"),
+    path("profiles/lookup/", views.LookupView.as_view(), name="profile-lookup"),
+    path("profiles/<uuid:profile_id>/", views.ProfileView.as_view(), name="profile"),
+    path("profiles/<uuid:profile_id>/segments/", views.ProfileSegmentsView.as_view(), name="profile-segments"),
+    path("profiles/<uuid:profile_id>/timeline/", detail_views.TimelineView.as_view(), name="profile-timeline"),
+    path("profiles/<uuid:profile_id>/provenance/", detail_views.ProvenanceView.as_view(), name="profile-provenance"),
+    path("profiles/<uuid:profile_id>/consents/", detail_views.ConsentsView.as_view(), name="profile-consents"),
+    path("profiles/<uuid:profile_id>/why/", detail_views.WhyView.as_view(), name="profile-why"),
+    path("profiles/<uuid:profile_id>/reveal/", detail_views.RevealView.as_view(), name="profile-reveal"),
+]
