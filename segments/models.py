@@ -76,4 +76,8 @@ class Stay(models.Model):
                 fields=["profile_id", "segment_id"], condition=models.Q(left_at=None), name="segments_one_open_stay"
             )
         ]
-        indexes = [models.Index(fields=["profile_id", "segment_id"]), models.Index(fields=["segment_id", "entered_at"])]
+        indexes = [
+            models.Index(fields=["profile_id", "segment_id"]),
+            models.Index(fields=["segment_id", "entered_at"]),
+            models.Index(fields=["segment_id", "left_at"]),
+        ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -159,15 +159,38 @@ def past_size(segment: Segment, on: datetime, *, now: datetime) -> Size:
     return _size(segment, _STAYED, [segment.id, on, on], now)
 
 
-def sizes_over_time(segment: Segment, moments: Sequence[datetime]) -> list[int]:
-    """How many were in the segment at each moment, withheld ones included; no persons."""
+def sizes_over_time(segment_ids: Sequence[UUID], now: datetime, *, days: int = 30) -> dict[UUID, list[int]]:
+    """How many were in each segment at the end of each of the last days, today (so far) last; withheld ones included."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (SELECT count(*) FROM segments_stay WHERE segment_id = %s AND entered_at <= t.at"
-            " AND (left_at IS NULL OR left_at > t.at)) FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS t (at, n) ORDER BY n",
-            [segment.id, list(moments)],
+            _MOVES,
+            [now, list(segment_ids), now, timedelta(days=days), now, list(segment_ids), now, timedelta(days=days)],
         )
-        return [row[0] for row in cursor.fetchall()]
+        moves = {(segment_id, day): net for segment_id, day, net in cursor.fetchall()}
+        cursor.execute(
+            "SELECT segment_id, count(*) FROM segments_membership WHERE segment_id = ANY(%s) AND member GROUP BY 1",
+            [list(segment_ids)],
+        )
+        present = dict(cursor.fetchall())
+    found = {}
+    for segment_id in segment_ids:
+        sizes = [present.get(segment_id, 0)]
+        for day in range(days - 1):
+            sizes.append(max(0, sizes[-1] - moves.get((segment_id, day), 0)))
+        found[segment_id] = sizes[::-1]
+    return found
+
+
+# Who came minus who went, by segment and whole days before now.
+_MOVES = """
+SELECT segment_id, day, sum(net)::int FROM (
+    SELECT segment_id, floor(extract(epoch FROM %s - entered_at) / 86400)::int AS day, 1 AS net FROM segments_stay
+    WHERE segment_id = ANY(%s) AND entered_at > %s - %s
+    UNION ALL
+    SELECT segment_id, floor(extract(epoch FROM %s - left_at) / 86400)::int, -1 FROM segments_stay
+    WHERE segment_id = ANY(%s) AND left_at > %s - %s
+) AS moves GROUP BY 1, 2
+"""
 
 
 def why(segment: Segment, profile_id: UUID, at: datetime) -> Why | None:

@@ -95,7 +95,8 @@ def test_who_was_in_it_on_a_day() -> None:
     for days, expected in ((-1, set()), (1, {alice}), (19, {alice}), (21, set())):
         on = NOW + timedelta(days=days)
         assert ids(reads.past_members(recent, on, now=NOW)) == expected
-    assert reads.sizes_over_time(recent, [NOW - DAY, NOW + DAY, NOW + 30 * DAY]) == [0, 1, 0]
+    sizes = reads.sizes_over_time([recent.id], NOW + 30 * DAY, days=32)[recent.id]
+    assert sizes == [0] + [1] * 20 + [0] * 11
 
 
 def test_why_shows_values_thresholds_and_evidence() -> None:

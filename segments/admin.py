@@ -1,0 +1,284 @@
+"""Admin pages: segments with their live sizes, the rule with a preview while it is edited, and members."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, Value
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+
+from cdp.access.admin import AuditedAdmin
+from cdp.access.masking import rounded
+from cdp.access.principals import actor_of, audited, sees_rounded
+from consent.models import Purpose
+from segments import program, reads
+from segments.define import change, check, define, remove
+from segments.models import Segment
+from segments.preview import preview
+from segments.rules import InvalidRule
+from segments.sparkline import sparkline
+from segments.tasks import build_segment
+
+_PAGE = 50
+_EXAMPLE = {
+    "all": [{"trait": "country", "is": "NL"}, {"event": "Order Completed", "count": {"gte": 3}, "within": {"days": 90}}]
+}
+
+
+class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A rule as JSON, checked as it is saved: each fault names its place and what to do."""
+
+    purpose = forms.ChoiceField(
+        widget=UnfoldAdminSelectWidget,
+        help_text="What the segment is for. People who do not permit it are counted as withheld and never listed.",
+    )
+    rule = forms.JSONField(
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false", "style": "font-family: monospace"}),
+        encoder=None,
+        help_text="The language is described in docs/segments.md; its JSON Schema is at /api/v1/segments/schema/.",
+    )
+
+    class Meta:
+        model = Segment
+        fields = ["name", "key", "description", "purpose", "rule", "enabled"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "purpose" in self.fields:
+            names = [
+                (it.key, f"{it.name or it.key} ({it.get_basis_display()})") for it in Purpose.objects.order_by("key")
+            ]
+            self.fields["purpose"].choices = names  # type: ignore[attr-defined]
+        if "rule" in self.fields and not self.instance.name:
+            self.initial.setdefault("rule", _EXAMPLE)
+
+    def clean(self) -> dict[str, Any]:
+        """Faults of the rule are errors of its field."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        key = self.instance.key or found.get("key", "")
+        if found.get("rule") is not None and found.get("purpose") and key:
+            try:
+                check(found["rule"], purpose=found["purpose"], key=key)
+            except InvalidRule as error:
+                for fault in error.faults:
+                    field = "purpose" if fault.path == "purpose" else "rule"
+                    self.add_error(field, f"{fault.path or 'The rule'}: {fault.problem}. Remedy: {fault.remedy}.")
+        return found
+
+
+@admin.register(Segment)
+class SegmentAdmin(AuditedAdmin):
+    """Segments. Every change goes through the verbs of `segments.define`, which check, audit and build."""
+
+    form = SegmentForm
+    guarded = True
+    list_display = ["name", "condition", "people", "withheld", "trend", "purpose", "state"]
+    list_filter = ["enabled", "purpose"]
+    search_fields = ["name", "key", "description"]
+    ordering = ["name"]
+    actions = ["rebuild"]
+    prepopulated_fields = {"key": ["name"]}
+    readonly_fields = ["condition", "sizes", "version", "built_at", "updated_at"]
+    change_form_after_template = "segments/preview.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new segment has no members yet."""
+        editable = (None, {"fields": ["name", "key", "description", "purpose", "enabled", "rule"]})
+        if obj is None:
+            return [editable]
+        return [("Now", {"fields": ["condition", "sizes", "version", "built_at", "updated_at"]}), editable]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Others refer to it by its key, so that stays."""
+        return [*self.readonly_fields, *(["key"] if obj else [])]
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        """Only while it is new."""
+        return {} if obj else dict(self.prepopulated_fields)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Each row knows whether its reader gets rounded counts."""
+        return super().get_queryset(request).annotate(coarse=Value(sees_rounded(request)))
+
+    def _size(self, segment: Segment) -> reads.Size:
+        known: reads.Size | None = getattr(segment, "_size", None)
+        if known is None:
+            known = reads.size(segment, timezone.now())
+            if getattr(segment, "coarse", True):
+                known = reads.Size(rounded(known.listed), rounded(known.withheld))
+            segment._size = known  # type: ignore[attr-defined]
+        return known
+
+    @display(description="Rule")  # type: ignore[untyped-decorator]
+    def condition(self, segment: Segment) -> SafeString:
+        """In words."""
+        return format_html(
+            '<span style="display:block;max-width:30rem;white-space:normal">{}</span>', program.words(segment.rule)
+        )
+
+    @display(description="People")  # type: ignore[untyped-decorator]
+    def people(self, segment: Segment) -> SafeString:
+        """Now, with a link to them."""
+        link = reverse("admin:segments_segment_members", args=[segment.pk])
+        return format_html('<a href="{}" class="font-semibold">{}</a>', link, f"{self._size(segment).listed:,}")
+
+    @display(description="Withheld")  # type: ignore[untyped-decorator]
+    def withheld(self, segment: Segment) -> str:
+        """In it, without permission for its purpose."""
+        return f"{self._size(segment).withheld:,}"
+
+    @display(description="30 days")  # type: ignore[untyped-decorator]
+    def trend(self, segment: Segment) -> SafeString:
+        """Size over time."""
+        sizes = reads.sizes_over_time([segment.pk], timezone.now())[segment.pk]
+        return sparkline([rounded(size) for size in sizes] if getattr(segment, "coarse", True) else sizes)
+
+    @display(description="State", label={"live": "success", "building": "warning", "off": "info"})  # type: ignore[untyped-decorator]
+    def state(self, segment: Segment) -> str:
+        """In a word."""
+        return "off" if not segment.enabled else "live" if segment.built_at else "building"
+
+    @display(description="Size")  # type: ignore[untyped-decorator]
+    def sizes(self, segment: Segment) -> SafeString:
+        """Listed and withheld, and the last 30 days."""
+        return format_html(
+            "{} people, {} withheld {}", self.people(segment), self.withheld(segment), self.trend(segment)
+        )
+
+    def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
+        """Through the verbs."""
+        values = {name: form.cleaned_data[name] for name in form.changed_data if name in form.cleaned_data}
+        made = self._changed(request, obj, values) if change else self._made(request, form.cleaned_data)
+        obj.__dict__.update(made.__dict__)
+
+    def _made(self, request: HttpRequest, values: dict[str, Any]) -> Segment:
+        now = timezone.now()
+        return define(values["name"], values["rule"], by=actor_of(request), at=now, **{
+            name: values[name] for name in ("key", "purpose", "description", "enabled")
+        })  # fmt: skip
+
+    def _changed(self, request: HttpRequest, obj: Segment, values: dict[str, Any]) -> Segment:
+        return change(obj.pk, by=actor_of(request), at=timezone.now(), **values)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """`define` has written the entry."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """`change` has written the entry."""
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
+        """`remove` writes the entry."""
+
+    def delete_model(self, request: HttpRequest, obj: Segment) -> None:
+        """Through the verb."""
+        remove(obj.pk, by=actor_of(request), at=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
+        """Through the verb."""
+        for segment in queryset:
+            self.delete_model(request, segment)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A segment that others refer to is shown as protected."""
+        to_delete, counts, needed, protected = super().get_deleted_objects(objs, request)
+        chosen = {it.key for it in objs}
+        for segment in objs:
+            for other in program.current().dependents(segment.key):
+                if other.key not in chosen:
+                    protected.append(f"Segment {other.key} refers to {segment.key}")
+        return to_delete, counts, needed, protected
+
+    @action(description="Rebuild", permissions=["change"])  # type: ignore[untyped-decorator]
+    def rebuild(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
+        """Evaluates everyone anew; there should be no difference."""
+        for segment in queryset:
+            self.audit(request, "rebuild", segment)
+            build_segment.delay(segment_id=str(segment.pk))
+        self.message_user(request, "The segments are being rebuilt.", messages.SUCCESS)
+
+    def get_urls(self) -> list[Any]:
+        """Preview and members."""
+        view = self.admin_site.admin_view
+        own = [
+            path("preview/", view(self.preview_view), name="segments_segment_preview"),
+            path("<uuid:segment_id>/members/", view(self.members_view), name="segments_segment_members"),
+        ]
+        return own + list(super().get_urls())
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """What the rule in the form would give, as a piece of the page."""
+        if request.method != "POST" or not (self.has_add_permission(request) or self.has_view_permission(request)):
+            raise PermissionDenied
+        bound = forms.JSONField(required=False)
+        context: dict[str, Any] = {"coarse": sees_rounded(request)}
+        try:
+            found = preview(
+                bound.clean(request.POST.get("rule", "")), timezone.now(), purpose=request.POST.get("purpose", "")
+            )
+            context["preview"] = found
+            context["sample"] = [] if context["coarse"] else [_masked(it) for it in found.sample]
+        except forms.ValidationError:
+            context["faults"] = [
+                {"path": "", "problem": "is not JSON yet", "remedy": "see commas, quotes and brackets"}
+            ]
+        except InvalidRule as error:
+            context["faults"] = error.faults
+        return TemplateResponse(request, "segments/preview_result.html", context)
+
+    def members_view(self, request: HttpRequest, segment_id: UUID) -> HttpResponse:
+        """Who is in it now, fifty at a time."""
+        segment = self.get_object(request, str(segment_id))
+        if segment is None or not self.has_view_permission(request, segment):
+            raise PermissionDenied
+        found: list[reads.Member] = []
+        if not sees_rounded(request):
+            after = request.GET.get("after", "")
+            found = reads.members(
+                segment, timezone.now(), after=UUID(after) if _is_uuid(after) else None, limit=_PAGE + 1
+            )
+            audited(
+                request,
+                "segment.members",
+                object=("segment", segment.pk),
+                rows=len(found[:_PAGE]),
+                purpose=segment.purpose,
+            )
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Members of {segment.name}",
+            "opts": self.opts,
+            "segment": segment,
+            "condition": program.words(segment.rule),
+            "size": self._size(segment),
+            "coarse": sees_rounded(request),
+            "rows": [(_masked(it.profile_id), it.entered_at) for it in found[:_PAGE]],
+            "after": found[_PAGE - 1].profile_id if len(found) > _PAGE else None,
+        }
+        return TemplateResponse(request, "segments/members.html", context)
+
+
+def _masked(profile_id: UUID) -> SafeString:
+    """A shortened id that leads to the profile's page, which asks for itself who may see what."""
+    return format_html(
+        '<a href="{}" class="font-mono">{}…{}</a>',
+        f"/admin/identity/profile/{profile_id}/change/",
+        str(profile_id)[:8],
+        str(profile_id)[-4:],
+    )
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
