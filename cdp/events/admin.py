@@ -45,7 +45,8 @@ class SourcedAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The list."""
         self._sources = _names()
-        return super().changelist_view(request, extra_context)
+        page: HttpResponse = super().changelist_view(request, extra_context)
+        return page
 
     @display(description="Source")  # type: ignore[untyped-decorator]
     def source(self, row: Any) -> str:
@@ -63,7 +64,7 @@ class RejectionAdmin(SourcedAdmin):
     ordering = ["-id"]
     fields = ["id", "source", "reason", "meaning", "field", "at", "expires_at", "replayed_at"]
     readonly_fields = fields
-    actions = ["replay_selected"]
+    actions = ["replay_selected"]  # type: ignore[assignment]  # the one thing that can be done with them
 
     @display(description="Reason", label=True)  # type: ignore[untyped-decorator]
     def reason_label(self, rejection: Rejection) -> str:

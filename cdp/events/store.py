@@ -123,9 +123,9 @@ def settle(counts: Mapping[tuple[UUID, str], int], slot: int) -> None:
     if not counts:
         return
     pairs = sorted(counts)
-    values = [[source for source, _ in pairs], [outcome for _, outcome in pairs], [counts[pair] for pair in pairs]]
+    sources, outcomes = [source for source, _ in pairs], [outcome for _, outcome in pairs]
     with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, [slot, *values])
+        cursor.execute(_SETTLE, [slot, sources, outcomes, [counts[pair] for pair in pairs]])
 
 
 def set_aside(claimed: "Claimed", reason: str, field: str = "", *, at: datetime) -> UUID:

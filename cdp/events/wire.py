@@ -60,6 +60,10 @@ _PREFLIGHT = [
 ]
 
 
+_CROWDING = Refused(429, "too_many_requests", "This source sends faster than it can be taken. Come back later.")
+_LATER = Refused(503, "overloaded", "Not accepted: come back later.")
+
+
 class Envelope(msgspec.Struct):
     """The body of a batch. Events stay raw, so that each is measured, parsed and judged by itself."""
 
@@ -88,21 +92,13 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
     except Refused as refused:
         return _error(start_response, refused)
     except Overloaded as overloaded:
-        if overloaded.crowding:
-            refused = Refused(
-                429, "too_many_requests", "This source sends faster than it can be taken. Come back later."
-            )
-        else:
-            refused = Refused(503, "overloaded", "Not accepted: come back later.")
-        return _error(start_response, refused)
+        return _error(start_response, _CROWDING if overloaded.crowding else _LATER)
     except (DatabaseError, InterfaceError) as error:
         log.warning("wire.database_away", error=type(error).__name__)
         return _error(start_response, Refused(503, "unavailable", "Not accepted: come back later."))
     except Exception as error:  # its text may quote what was sent
         log.error("wire.fault", error=type(error).__name__)
-        return _error(
-            start_response, Refused(500, "internal_error", "Something failed on our side. Nothing was accepted.")
-        )
+        return _error(start_response, Refused(500, "internal_error", "Something failed on our side. Send it again."))
     finally:
         # Keys and sources are remembered, so this thread rarely needs a connection: dozens of threads must not keep one each.
         for connection in connections.all(initialized_only=True):
@@ -234,7 +230,7 @@ def _authorization(header: str) -> str:
 
 def _gpc(environ: Environ) -> bool:
     """Global Privacy Control (https://www.w3.org/TR/gpc/): only the value 1 means something."""
-    return environ.get("HTTP_SEC_GPC", "").strip() == "1"
+    return bool(environ.get("HTTP_SEC_GPC", "").strip() == "1")
 
 
 def _respond(
