@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from cdp.access.audited_admin import AuditedAdmin, ReadOnlyAdmin
 from cdp.access.roles import ROLES
@@ -15,6 +17,14 @@ from cdp.access.users import sync_staff
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+class RolesField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Groups by what the roles are called and for."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Title and description."""
+        return f"{ROLES[obj.name].title} — {ROLES[obj.name].description}"
 
 
 @admin.register(User)
@@ -27,13 +37,20 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[misc, type-arg]
     search_fields = ("username",)
     ordering = ("username",)
     readonly_fields = ("last_login", "date_joined")
-    filter_horizontal = ("groups",)
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Roles", {"fields": ("groups", "is_active")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2", "groups")}),)
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Roles to tick, each with what it is for."""
+        if db_field.name != "groups":
+            return super().formfield_for_manytomany(db_field, request, **kwargs)
+        rows = Group.objects.filter(name__in=ROLES).order_by("id")
+        return RolesField(rows, required=False, label="Roles", widget=UnfoldAdminCheckboxSelectMultipleWidget)
 
     @admin.display(description="roles")
     def roles(self, user: User) -> str:
