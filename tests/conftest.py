@@ -77,7 +77,11 @@ def _clone(admin: "psycopg.Connection[Any]") -> None:
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
         owner = settings.DATABASES[alias]["USER"]
         admin.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template)))
-    _provision(*_MINE)
+        admin.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+    # A clone has the rights of its template on everything inside, but not on the database itself.
+    grant = sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}")
+    app = settings.DATABASES["default"]["USER"]
+    admin.execute(grant.format(sql.Identifier(_MINE[0]), sql.Identifier(app)))
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +109,7 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
         _clone(admin)
         admin.execute("SELECT pg_advisory_unlock(7041)")
         _point(*_MINE)
+        _remember_seeds()
     yield
     with django_db_blocker.unblock(), _admin() as admin:
         _point(*_MINE)
@@ -142,7 +147,7 @@ def _forget() -> Iterator[None]:
 
 @pytest.fixture
 def clean(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """For tests whose commits must be real (threads, other processes): afterwards the databases are made anew.
+    """For tests whose commits must be real (threads, other processes): afterwards all rows are as the migrations left them.
 
     Do not combine with the `django_db` mark."""
     from django.db import connections
@@ -151,10 +156,65 @@ def clean(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
         for alias in connections:
             connections[alias].close()
-        with _admin() as admin:
-            admin.execute("SELECT pg_advisory_lock(7041)")
-            _clone(admin)
-            admin.execute("SELECT pg_advisory_unlock(7041)")
+        for name in _MINE:
+            _restore(name)
+
+
+_seeds: dict[str, dict[str, bytes]] = {}
+_TABLES = """
+SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
+"""
+_GUARDS = (
+    "SELECT tgrelid::regclass::text, quote_ident(tgname) FROM pg_trigger WHERE tgenabled = 'A' AND NOT tgisinternal"
+)
+
+
+def _rows(database: "psycopg.Connection[Any]", table: str) -> bytes:
+    with database.cursor().copy(f"COPY (SELECT * FROM {table}) TO STDOUT") as copy:
+        return b"".join(bytes(block) for block in copy)
+
+
+def _filled(database: "psycopg.Connection[Any]") -> list[str]:
+    tables = [row[0] for row in database.execute(_TABLES)]
+    probe = " UNION ALL ".join(f"(SELECT '{table}' FROM {table} LIMIT 1)" for table in tables)
+    return [row[0] for row in database.execute(probe)]
+
+
+def _restore(name: str) -> None:
+    """Empties what a test filled and puts back what the migrations had put in. As the superuser, for nobody else could:
+    some tables may only be appended to. Dropping and cloning the database instead would wait for a checkpoint each time."""
+    from django.conf import settings
+
+    with psycopg.connect(settings.ADMIN_DATABASE_URL, dbname=name) as database:
+        database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+            [name],
+        )
+        seeds = _seeds[name]
+        changed = [table for table in _filled(database) if seeds.get(table) != _rows(database, table)]
+        if not changed and all(_rows(database, table) == rows for table, rows in seeds.items()):
+            return
+        guards = list(database.execute(_GUARDS))
+        for table, trigger in guards:
+            database.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        if changed:
+            database.execute(f"TRUNCATE {', '.join(changed)} CASCADE")
+        database.execute("SET LOCAL session_replication_role = replica")  # rows come back in any order of foreign keys
+        for table, rows in seeds.items():
+            if _rows(database, table) != rows:
+                with database.cursor().copy(f"COPY {table} FROM STDIN") as copy:
+                    copy.write(rows)
+        for table, trigger in guards:
+            database.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
+
+
+def _remember_seeds() -> None:
+    from django.conf import settings
+
+    for name in _MINE:
+        with psycopg.connect(settings.ADMIN_DATABASE_URL, dbname=name) as database:
+            _seeds[name] = {table: _rows(database, table) for table in _filled(database)}
 
 
 @pytest.fixture
