@@ -86,6 +86,9 @@ class LedgerEntry(models.Model):
         verbose_name_plural = "ledger entries"
         indexes = [models.Index(fields=["purpose", "-recorded_at"])]
 
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.status}"
+
 
 class Subject(models.Model):
     """Finds the entries of a digest."""

@@ -68,7 +68,7 @@ class FieldAdmin(AuditedAdmin):
     """Declarations and undeclared keys. Names of undeclared keys show only to those who may declare them."""
 
     form = FieldForm
-    list_display = ["shown_name", "scope", "class_label", "type", "suggestion", "identifier", "seen", "last_seen"]
+    list_display = ["shown_name", "scope", "class_label", "type_label", "suggestion", "identifier", "seen", "last_seen"]
     list_filter = [
         ("data_class", ChoicesDropdownFilter),
         ("scope", ChoicesDropdownFilter),
@@ -108,6 +108,11 @@ class FieldAdmin(AuditedAdmin):
     def class_label(self, field: Field) -> str:
         """The class, coloured."""
         return field.data_class
+
+    @display(description="Type", ordering="type")  # type: ignore[untyped-decorator]
+    def type_label(self, field: Field) -> str:
+        """The declared type."""
+        return "–" if field.data_class == Field.DataClass.UNDECLARED else field.type
 
     @display(description="Suggestion")  # type: ignore[untyped-decorator]
     def suggestion(self, field: Field) -> str:

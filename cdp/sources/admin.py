@@ -72,11 +72,15 @@ class SourceAdmin(AuditedAdmin):
     search_fields = ["name"]
     ordering = ["name"]
     actions = ["rotate_key"]
-    readonly_fields = ["id", "key_prefix", "created_at"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Name, kind and namespace stay once there is data under them."""
-        return [*self.readonly_fields, *(["name", "kind", "namespace"] if obj else [])]
+        return ["id", "name", "kind", "namespace", "key_prefix", "created_at"] if obj else []
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """A new source has no id or key yet."""
+        asked = ["name", "kind", "purposes", "priority", "region", "namespace", "enabled"]
+        return [*asked, "id", "key_prefix", "created_at"] if obj else asked
 
     @display(description="Kind", label={"http": "info", "file": "success", "steward": "warning"})  # type: ignore[untyped-decorator]
     def kind_label(self, source: Source) -> str:
