@@ -13,6 +13,7 @@ from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
 from identity import names
+from identity.arrays import uuids
 from identity.names import Person
 from identity.rules import Holder
 from identity.traits import Stamped, whole
@@ -78,7 +79,7 @@ _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence W
 
 def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     """The records with these ids, opened. One query, one more to the vault for keys not remembered."""
-    return {rec.id: rec for rec in _load(_BY_ID, [list(ids)])} if ids else {}
+    return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
 
 
 def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> dict[tuple[UUID, UUID], Rec]:
@@ -86,7 +87,7 @@ def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> d
     if not places:
         return {}
     sources, digests = zip(*places, strict=True)
-    return {rec.order: rec for rec in _load(_BY_PLACE, [list(sources), list(digests)], opened=opened)}
+    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)], opened=opened)}
 
 
 def _load(query: str, params: list[Any], *, opened: bool = True) -> list[Rec]:
@@ -118,7 +119,7 @@ def load_evidence(recs: Iterable[Rec]) -> None:
     for rec in by_record.values():
         rec.evidence = {}
     with connection.cursor() as cursor:
-        cursor.execute(_EVIDENCE, [list(by_record)])
+        cursor.execute(_EVIDENCE, [uuids(by_record)])
         for record_id, digest, kind, first_seen in cursor.fetchall():
             by_record[record_id].evidence[digest] = (kind, first_seen)
 
@@ -156,7 +157,7 @@ def update(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> 
                FROM unnest(%s::uuid[], %s::jsonb[], %s::bytea[], %s::timestamptz[], %s::jsonb[])
                     AS n(id, facts, sealed, first_seen, attributes) WHERE r.id = n.id""",
             [
-                [rec.id for rec in recs],
+                uuids(rec.id for rec in recs),
                 [row[0] for row in rows],
                 [row[1] for row in rows],
                 [rec.first_seen for rec in recs],
@@ -193,5 +194,5 @@ def lower_evidence(rows: list[tuple[UUID, UUID, datetime]]) -> None:
             """UPDATE identity_evidence e SET first_seen = n.at
                FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS n(record_id, digest, at)
                WHERE e.record_id = n.record_id AND e.digest = n.digest AND e.first_seen > n.at""",
-            [records, digests, times],
+            [uuids(records), uuids(digests), times],
         )

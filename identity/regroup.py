@@ -13,6 +13,7 @@ from cdp import outbox
 from cdp.ids import uuid7
 from consent import parties
 from identity import history, profilerows, records, relink, rules
+from identity.arrays import uuids
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
 from identity.records import Rec
@@ -60,7 +61,7 @@ def reach(start: Collection[UUID]) -> set[UUID]:
     if not start:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_REACH, [list(start)])
+        cursor.execute(_REACH, [uuids(start)])
         return {row[0] for row in cursor.fetchall()}
 
 
@@ -72,11 +73,11 @@ def partition(recs: dict[UUID, Rec]) -> Partition:
     must: set[tuple[UUID, UUID]] = set()
     cannot: set[tuple[UUID, UUID]] = set()
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS, [list(recs)])
+        cursor.execute(_LINKS, [uuids(recs)])
         for left, right, kind, weight in cursor.fetchall():
             shared[left, right].add(kind)
             weights[left, right] += weight
-        cursor.execute(_CONSTRAINTS, [list(recs)])
+        cursor.execute(_CONSTRAINTS, [uuids(recs)])
         for left, right, verdict in cursor.fetchall():
             if left in recs and right in recs:
                 (must if verdict == "must_link" else cannot).add((left, right))
@@ -169,7 +170,7 @@ def _move(parts: list[list[UUID]], assigned: Assigned, scene: dict[UUID, Rec]) -
             cursor.execute(
                 """UPDATE identity_record r SET profile_id = n.profile_id
                    FROM unnest(%s::uuid[], %s::uuid[]) AS n(id, profile_id) WHERE r.id = n.id""",
-                [moved, [scene[record].profile_id for record in moved]],
+                [uuids(moved), [scene[record].profile_id for record in moved]],
             )
     return moved
 

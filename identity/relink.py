@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from identity import records, rules
+from identity.arrays import uuids
 from identity.records import Rec
 
 # digest -> {record: (kind, when first seen)}
@@ -44,7 +45,7 @@ def retired(digests: Collection[UUID]) -> set[UUID]:
     if not digests:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT digest FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[])", [list(digests)])
+        cursor.execute("SELECT digest FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[])", [uuids(digests)])
         return {row[0] for row in cursor.fetchall()}
 
 
@@ -61,7 +62,7 @@ def holders_of(digests: Collection[UUID]) -> Holders:
     found: Holders = defaultdict(dict)
     if digests:
         with connection.cursor() as cursor:
-            cursor.execute(_HOLDERS, [list(digests)])
+            cursor.execute(_HOLDERS, [uuids(digests)])
             for digest, record_id, kind, first_seen in cursor.fetchall():
                 found[digest][record_id] = (kind, first_seen)
     return found
@@ -98,14 +99,14 @@ def relink(holders: Holders, known: dict[UUID, Rec]) -> Relinked:
 
 def _write(wanted: dict[tuple[UUID, UUID, UUID], tuple[int, float]], digests: list[UUID], result: Relinked) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(_LINKS, [digests])
+        cursor.execute(_LINKS, [uuids(digests)])
         stored = {(digest, left, right): weight for digest, left, right, weight in cursor.fetchall()}
         old = [key for key, weight in stored.items() if key not in wanted or wanted[key][1] != weight]
         if old:
             cursor.execute(
                 """DELETE FROM identity_link l USING unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS o(digest, left_id, right_id)
                    WHERE l.digest = o.digest AND l.left_id = o.left_id AND l.right_id = o.right_id""",
-                [list(column) for column in zip(*old, strict=True)],
+                [uuids(column) for column in zip(*old, strict=True)],
             )
             result.touched |= {record for _, left, right in old for record in (left, right)}
     rows = [(key, wanted[key]) for key in wanted if stored.get(key) != wanted[key][1]]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import combinations
 from uuid import UUID
 
@@ -77,6 +78,7 @@ class Holder:
         return self.key_kind in STRONG
 
 
+@lru_cache(maxsize=65_536)
 def is_junk(kind: int, value: str) -> bool:
     """Whether a normalised value is one that people or programs fill in for nothing."""
     if kind == EMAIL:
