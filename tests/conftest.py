@@ -31,7 +31,7 @@ def _migrations_hash() -> str:
 
 
 BOTH = ["default", "vault"]
-REMEMBER = ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys")
+REMEMBER = ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys", "cdp.events.months")
 _MINE = (f"test_{os.getpid()}_main", f"test_{os.getpid()}_vault")
 
 
