@@ -24,7 +24,7 @@ class MergeAdmin(ReadOnlyAdmin):
     search_fields = ("=profile_id",)
     search_help_text = "The id of a profile"
     ordering = ("-id",)
-    actions = ("undo",)
+    actions = ("undo",)  # type: ignore[assignment]
 
     @admin.display(description="records moved")
     def moved(self, row: Merge) -> int:

@@ -78,7 +78,7 @@ def _homes(
     found = {}
     for profile, counts in shares.items():
         founder, most = founders.get(profile), max(counts.values())
-        if founder in home:
+        if founder is not None and founder in home:
             found[profile] = home[founder]
         else:
             found[profile] = min((n for n, count in counts.items() if count == most), key=lambda n: min(parts[n]))

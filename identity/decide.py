@@ -88,7 +88,7 @@ def _part(act: Merge, *, by: Actor, at: datetime) -> Decision:
     )
     pairs = {pair for pair in pairs if known.issuperset(pair)}
     verdict = Constraint.Verdict.CANNOT_LINK
-    return _decide("identity.undo_merge", sorted(pairs), verdict, by=by, at=at, object=("merge", act.id))
+    return _decide("identity.undo_merge", sorted(pairs), verdict, by=by, at=at, about=("merge", act.id))
 
 
 def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
@@ -100,7 +100,7 @@ def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
     before = {(UUID(left), UUID(right)): verdict for left, right, verdict in decided}
     _drop([pair for pair, verdict in before.items() if verdict is None])
     _store({pair: verdict for pair, verdict in before.items() if verdict is not None}, by=by, at=at)
-    return _recluster("identity.undo_split", list(before), by=by, at=at, object=("merge", act.id), because={})
+    return _recluster("identity.undo_split", list(before), by=by, at=at, about=("merge", act.id), because={})
 
 
 def _pair(a: UUID, b: UUID) -> Pair:
@@ -116,7 +116,7 @@ def _decide(
     *,
     by: Actor,
     at: datetime | None,
-    object: tuple[str, object] = ("", ""),
+    about: tuple[str, object] = ("", ""),
 ) -> Decision:
     at = at or datetime.now(UTC)
     with transaction.atomic():
@@ -127,7 +127,7 @@ def _decide(
         replaced = _store(dict.fromkeys(pairs, verdict), by=by, at=at)
         because: dict[str, object] = {"decision": str(uuid7())}
         because |= {"constraints": [[str(left), str(right), replaced.get((left, right))] for left, right in pairs]}
-        return _recluster(action, pairs, by=by, at=at, object=object, because=because)
+        return _recluster(action, pairs, by=by, at=at, about=about, because=because)
 
 
 def _store(verdicts: dict[Pair, str], *, by: Actor, at: datetime) -> dict[Pair, str]:
@@ -165,7 +165,7 @@ def _drop(pairs: Iterable[Pair]) -> None:
 
 
 def _recluster(
-    action: str, pairs: list[Pair], *, by: Actor, at: datetime, object: tuple[str, object], because: dict[str, object]
+    action: str, pairs: list[Pair], *, by: Actor, at: datetime, about: tuple[str, object], because: dict[str, object]
 ) -> Decision:
     asked = {record for pair in pairs for record in pair}
     homes = set(Record.objects.filter(id__in=asked).values_list("profile_id", flat=True))
@@ -180,7 +180,7 @@ def _recluster(
     audit.record(
         action,
         by=by,
-        object=object if object[0] else ("profile", sorted(map(str, homes))[0] if homes else ""),
+        object=about if about[0] else ("profile", sorted(map(str, homes))[0] if homes else ""),
         subjects=sorted(asked),
         rows=len(pairs),
         details={"merged": done.merged, "split": done.split, "refused": dict(done.refused)},

@@ -35,7 +35,7 @@ def erase(record_ids: Sequence[UUID], *, at: datetime | None = None) -> int:
             "DELETE FROM identity_constraint WHERE left_id = ANY(%s::uuid[]) OR right_id = ANY(%s::uuid[])", [ids, ids]
         )
         cursor.execute("DELETE FROM identity_record WHERE id = ANY(%s::uuid[])", [ids])
-        rows = cursor.rowcount + len(evidence)
+        rows: int = cursor.rowcount + len(evidence)
         cursor.execute("SELECT id FROM identity_record WHERE profile_id = ANY(%s::uuid[])", [sorted(profiles)])
         near |= {row[0] for row in cursor.fetchall()}
         digests = _release(sorted(set(evidence)))

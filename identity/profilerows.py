@@ -64,7 +64,8 @@ def goldens(parts: Sequence[Sequence[UUID]], scene: Mapping[UUID, Rec]) -> list[
 def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UUID, Rec], *, at: datetime) -> Written:
     """Makes the profile rows equal to these parts: new rows, rows whose golden record or size differs, merged-away rows."""
     result = Written(gone=set(assigned.merged))
-    made, known = [], []
+    made: list[Row] = []
+    known: list[Row] = []
     new = assigned.made | assigned.revived
     for id, part, gold in zip(assigned.ids, parts, goldens(parts, scene), strict=True):
         (made if id in new else known).append((id, part, gold))
@@ -110,7 +111,7 @@ Row = tuple[UUID, Sequence[UUID], Golden]
 
 def _founder(known: UUID | None, part: Sequence[UUID], scene: Mapping[UUID, Rec]) -> UUID:
     """The record with which a profile began; the oldest of its records where that is not known or was erased."""
-    if known in part:
+    if known is not None and known in part:
         return known
     return min(part, key=lambda record: (scene[record].first_seen, scene[record].order))
 

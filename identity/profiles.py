@@ -159,7 +159,7 @@ def records_of(profile_id: UUID) -> list[RecordView]:
 
 def _value(evidence: Evidence, held: dict[UUID, keys.Key]) -> str:
     place = records.evidence_aad(evidence.record_id, evidence.digest)
-    spelt: str = sealed.unseal(held[evidence.record_id], evidence.sealed, aad=place)
+    spelt: str = sealed.unseal(held[evidence.record_id], bytes(evidence.sealed), aad=place)
     return shown(evidence.kind, spelt)
 
 

@@ -114,7 +114,7 @@ def _rejudge(ids: list[UUID]) -> int:
             "DELETE FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[]) AND reason = 'junk'",
             [[digest for digest, (_, is_junk) in verdicts.items() if not is_junk]],
         )
-        differences = cursor.rowcount
+        differences: int = cursor.rowcount
         cursor.execute(
             """INSERT INTO identity_retiredvalue (kind, digest, reason, holders)
                SELECT kind, digest, 'junk', count(*) FROM identity_evidence WHERE digest = ANY(%s::uuid[]) GROUP BY 1, 2
@@ -146,8 +146,8 @@ def _relink(digests: list[UUID], at: datetime) -> int:
             [digests],
         )
         after = {row[0] for row in cursor.fetchall()}
-    miscounted = sum(stored != counted for stored, counted in before.values())
-    return done.made + done.withdrawn + len(after ^ before.keys()) + miscounted
+    miscounted = sum(bool(stored != counted) for stored, counted in before.values())
+    return int(done.made + done.withdrawn + len(after ^ before.keys()) + miscounted)
 
 
 def _strays(at: datetime) -> int:
@@ -159,7 +159,7 @@ def _strays(at: datetime) -> int:
                OR NOT EXISTS (SELECT FROM identity_evidence e WHERE e.record_id = l.right_id AND e.digest = l.digest)
                OR EXISTS (SELECT FROM identity_retiredvalue v WHERE v.digest = l.digest))"""
         )
-        links = cursor.rowcount
+        links: int = cursor.rowcount
         cursor.execute(
             """DELETE FROM identity_retiredvalue v
                WHERE NOT EXISTS (SELECT FROM identity_evidence e WHERE e.digest = v.digest)"""
@@ -179,7 +179,7 @@ def _orphans(at: datetime) -> int:
         cursor.execute(
             "DELETE FROM identity_profile p WHERE NOT EXISTS (SELECT FROM identity_record r WHERE r.profile_id = p.id)"
         )
-        profiles = cursor.rowcount
+        profiles: int = cursor.rowcount
         cursor.execute(
             "DELETE FROM identity_redirect d WHERE NOT EXISTS (SELECT FROM identity_profile p WHERE p.id = d.new_id)"
         )

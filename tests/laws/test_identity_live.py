@@ -3,6 +3,7 @@
 import json
 import os
 from contextlib import contextmanager
+from itertools import pairwise
 from unittest import mock
 
 import pytest
@@ -111,7 +112,7 @@ def state(*, links=True):
 def load(world, cuts):
     """Observes a world in batches cut at these places."""
     edges = [0, *sorted(cut % (len(world) + 1) for cut in cuts), len(world)]
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         if start < end:
             for one in world[start:end]:
                 one.read = None

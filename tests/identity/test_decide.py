@@ -1,0 +1,107 @@
+"""Decisions of people: merge, part, undo, and what the reads then say."""
+
+import pytest
+
+from cdp.audit import Actor
+from identity import decide, profiles
+from identity.models import Constraint, Merge
+from identity.rebuild import rebuild
+from tests.identity.cases import CRM, LATER, TILL, rows, said, see, together
+from tests.people import ALICE, BOB, CHARLIE
+
+pytestmark = pytest.mark.django_db
+STEWARD = Actor("user", "7", role="steward")
+
+
+def named(person):
+    return {"firstName": person.first, "lastName": person.last, "birthday": person.birthday}
+
+
+def test_must_link_joins_what_no_rule_would_and_the_old_id_redirects():
+    a, b = see(said("1", source=CRM, **named(ALICE)), said("2", **named(BOB)))
+    done = decide.must_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    assert together(a, b)
+    [merge] = Merge.objects.all()
+    assert done.merges == (merge.id,)
+    survivor = min(a.profile_id, b.profile_id)
+    assert profiles.resolve_id(a.profile_id) == profiles.resolve_id(b.profile_id) == survivor
+    assert rows("SELECT entry->>'action' FROM audit_pending ORDER BY id DESC LIMIT 1") == [("identity.must_link",)]
+
+
+def test_unmerge_is_exact_and_stays_after_a_rebuild_and_new_evidence():
+    a, b, c = see(
+        said("1", ("email", ALICE.email), source=CRM, **named(ALICE)),
+        said("2", ("email", ALICE.email), **named(ALICE)),
+        said("3", ("email", ALICE.email), source=TILL, **named(ALICE)),
+    )
+    assert together(a, b, c)
+    decide.unmerge(a.profile_id, [c.record_id], by=STEWARD, at=LATER)
+    see(said("3", ("phone", ALICE.phone), source=TILL), said("1", ("phone", ALICE.phone), source=CRM))
+    assert together(a, b)
+    assert not together(a, c)
+    assert rebuild(check=True, at=LATER) == 0
+
+
+def test_undoing_an_unmerge_brings_them_together_again():
+    a, b = see(said("1", ("email", ALICE.email), source=CRM), said("2", ("email", ALICE.email)))
+    done = decide.unmerge(a.profile_id, [b.record_id], by=STEWARD, at=LATER)
+    assert not together(a, b)
+    decide.undo(done.merges[0], by=STEWARD, at=LATER)
+    assert together(a, b)
+    assert not Constraint.objects.exists()
+    with pytest.raises(decide.Undecidable):
+        decide.undo(done.merges[0], by=STEWARD, at=LATER)
+
+
+def test_cannot_link_wins_over_must_link_and_is_reported():
+    a, b, c = see(said("1", source=CRM), said("2"), said("3", source=TILL))
+    decide.cannot_link(a.record_id, c.record_id, by=STEWARD, at=LATER)
+    decide.must_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    done = decide.must_link(b.record_id, c.record_id, by=STEWARD, at=LATER)
+    assert not together(a, c)
+    assert done.refused == {"cannot_link": 1}
+
+
+@pytest.mark.parametrize("chosen", ["none", "all", "stranger"])
+def test_unmerge_refuses_what_makes_no_sense(chosen):
+    a, b, stranger = see(
+        said("1", ("email", ALICE.email), source=CRM), said("2", ("email", ALICE.email)), said("9", source=TILL)
+    )
+    records = {"none": [], "all": [a.record_id, b.record_id], "stranger": [stranger.record_id]}[chosen]
+    with pytest.raises(decide.Undecidable):
+        decide.unmerge(a.profile_id, records, by=STEWARD, at=LATER)
+
+
+def test_reads_open_what_is_sealed_with_class_and_provenance():
+    a, b = see(
+        said("1", ("email", ALICE.email), source=CRM, facts={"country": "NL"}, **named(ALICE)),
+        said(
+            "2",
+            ("email", ALICE.email),
+            ("email", "test@example.com"),
+            at=5,
+            shoe="42",
+            firstName="A.",
+            lastName="ARCHER",
+        ),
+    )
+    assert a.profile_id == b.profile_id
+    golden = {one.name: one for one in profiles.golden(a.profile_id)}
+    assert golden["lastName"].value == ALICE.last
+    assert golden["lastName"].rule == "well_written"
+    assert golden["lastName"].record_id == a.record_id
+    assert golden["firstName"].data_class == "identifying"
+    assert (golden["shoe"].value, golden["shoe"].data_class) == ("42", "undeclared")
+    assert golden["country"].data_class == "fact"
+    found = {(one.kind, one.value, one.retired) for one in profiles.identifiers_of(a.profile_id)}
+    assert ("email", ALICE.email, "") in found
+    assert ("email", "test@example.com", "junk") in found
+    assert ("user_id", "2", "") in found
+    assert [link.rule for link in profiles.links_of(a.profile_id)] == ["same_email"]
+    assert [(one.key_kind, one.key) for one in profiles.records_of(a.profile_id)] == [
+        ("user_id", "1"),
+        ("user_id", "2"),
+    ]
+    assert profiles.find("email", f" {ALICE.email.upper()}") == [a.profile_id]
+    assert profiles.find("email", CHARLIE.email) == []
+    assert [one["record"] for one in profiles.export([a.record_id])] == [str(a.record_id)]
