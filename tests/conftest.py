@@ -6,15 +6,19 @@ The migrated schema is kept as a template database named by a hash of the migrat
 import functools
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DATA_DIR", str(_ROOT / ".data-test"))
-os.environ.setdefault("KEYRING", str(Path(tempfile.gettempdir()) / f"cdp-test-keyring-{os.getpid()}.json"))
 os.environ.setdefault("CDP_TEST_FSYNC_OFF", "1")
+# Not in pyproject.toml: pytest-django would read the settings, and start servers, before the lines above.
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
+
+import django
+
+django.setup()
 
 import psycopg
 import pytest
@@ -31,7 +35,10 @@ def _migrations_hash() -> str:
 
 
 BOTH = ["default", "vault"]
-REMEMBER = ("cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys", "cdp.events.months")
+REMEMBER = (
+    "cdp.vault.keys", "cdp.vault.blind", "cdp.catalogue.snapshot", "cdp.sources.lookup", "cdp.access.keys",
+    "cdp.events.months",
+)  # fmt: skip
 _MINE = (f"test_{os.getpid()}_main", f"test_{os.getpid()}_vault")
 
 
