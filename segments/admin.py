@@ -107,7 +107,8 @@ class SegmentAdmin(AuditedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Each row knows whether its reader gets rounded counts."""
-        return super().get_queryset(request).annotate(coarse=Value(sees_rounded(request)))
+        rows: QuerySet[Any] = super().get_queryset(request).annotate(coarse=Value(sees_rounded(request)))
+        return rows
 
     def _size(self, segment: Segment) -> reads.Size:
         known: reads.Size | None = getattr(segment, "_size", None)

@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from typing import Any as Anything
 from uuid import UUID
 
-from segments.history import Column, fact, holds, turns, typed
+from segments.history import Column, fact, matcher, turns, typed
 from segments.nodes import FOREVER, All, Any, Comparison, Consent, Event, InSegment, Node, Not, Test, Trait
 
 Verdict = tuple[bool, int]  # truth, flips at (microseconds; FOREVER: time alone changes nothing)
@@ -107,12 +107,12 @@ def _consent(purpose: str) -> Judge:
 
 
 def _trait(node: Trait, zone: tzinfo) -> Judge:
-    path, test, kind = node.path, node.test, node.test.kind
+    path, test, kind, passes = node.path, node.test, node.test.kind, matcher(node.test)
     moves = bool(test.relative)
 
     def trait(subject: Subject, at: int) -> Verdict:
         values = typed(kind, fact(subject.facts, path), zone)
-        return holds(test, values, at), turns(test, values, at) if moves else FOREVER
+        return passes(values, at), turns(test, values, at) if moves else FOREVER
 
     return trait
 
@@ -121,7 +121,7 @@ def _event(node: Event, zone: tzinfo) -> Judge:
     if node.aggregate == "count":
         return _count(node, zone)
     aggregate, test = _AGGREGATES[node.aggregate], _exact(node.test) if node.aggregate in {"sum", "avg"} else node.test
-    moves = bool(test.relative)
+    passes, moves = matcher(test), bool(test.relative)
     name, where, window, last = node.name, node.where, node.window, node.window.last
 
     def event(subject: Subject, at: int) -> Verdict:
@@ -135,7 +135,7 @@ def _event(node: Event, zone: tzinfo) -> Judge:
             flips = min(flips, column.times[leaving] + last)
         if moves:
             flips = min(flips, turns(test, values, at))
-        return holds(test, values, at), flips
+        return passes(values, at), flips
 
     return event
 
@@ -143,9 +143,11 @@ def _event(node: Event, zone: tzinfo) -> Judge:
 def _count(node: Event, zone: tzinfo) -> Judge:
     test, name, where, window, last = node.test, node.name, node.where, node.window, node.window.last
 
+    passes = matcher(test)
+
     @cache
     def true_of(count: int) -> bool:
-        return holds(test, [count], 0)
+        return passes([count], 0)
 
     @cache
     def leaving(count: int) -> int:
@@ -175,22 +177,29 @@ def _flat(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> lis
 
 
 def _sum(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> list[Anything]:
-    return [_total(_flat(node, column, low, high, zone))]
+    return [_total(node, column, low, high, zone)[0]]
 
 
 def _average(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> list[Anything]:
-    values = _flat(node, column, low, high, zone)
-    if not values:
-        return []
-    return [_EXACT.quantize(_EXACT.divide(_total(values), Decimal(len(values))), _BILLIONTH)]
+    total, count = _total(node, column, low, high, zone)
+    return [_EXACT.quantize(_EXACT.divide(total, Decimal(count)), _BILLIONTH)] if count else []
 
 
-def _total(values: list[Anything]) -> Decimal:
-    """The exact sum of numbers as they are written, so that 0.1 + 0.2 is 0.3, as in PostgreSQL."""
-    total = Decimal(0)
-    for value in values:
-        total = _EXACT.add(total, _decimal(value))
-    return total
+def _total(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> tuple[Decimal, int]:
+    """The exact sum of numbers as they are written (so that 0.1 + 0.2 is 0.3, as in PostgreSQL), and how many they are:
+    from running totals of the whole column, which all windows share."""
+    if low >= high or node.of is None:
+        return Decimal(0), 0
+    running = column.running.get(node.of.name)
+    if running is None:
+        total, count = Decimal(0), 0
+        running = [(total, count)]
+        for values in column.of(node.of, node.kind, zone):
+            for value in values:
+                total, count = _EXACT.add(total, _decimal(value)), count + 1
+            running.append((total, count))
+        column.running[node.of.name] = running
+    return _EXACT.subtract(running[high][0], running[low][0]), running[high][1] - running[low][1]
 
 
 @lru_cache(65536)
@@ -240,8 +249,8 @@ def _exact(test: Test) -> Test:
     """The same test with thresholds as decimals."""
 
     def decimals(it: Comparison) -> Comparison:
-        operand = it.operand
-        exact: Anything = tuple(map(_decimal, operand)) if isinstance(operand, tuple) else _decimal(operand)  # type: ignore[arg-type]
+        operand: Anything = it.operand
+        exact: Anything = tuple(map(_decimal, operand)) if isinstance(operand, tuple) else _decimal(operand)
         return Comparison(it.op, exact)
 
     return Test(test.kind, tuple(map(decimals, test.positive)), tuple(map(decimals, test.negative)), test.exists)

@@ -4,9 +4,11 @@ Columns, not event objects: a window is two binary searches, and a thousand peop
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -49,23 +51,37 @@ def fact(facts: Mapping[str, Any], path: Path) -> list[Any]:
     return lookup(facts, path.steps)
 
 
+_TYPES: dict[str, frozenset[type]] = {
+    "text": frozenset({str}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+}
+
+
 @dataclass
 class Column:
     """A person's events of one name: `times` ascending (ties by message digest), and for each needed path the values of
     each event. `ids` only where evidence is asked for."""
 
     times: list[int]
-    values: dict[str, list[list[Any]]] = field(default_factory=dict)
+    values: dict[str, list[Sequence[Any]]] = field(default_factory=dict)
     ids: list[UUID] | None = None
     _chosen: dict[Any, "Column"] = field(default_factory=dict, repr=False)
-    _typed: dict[tuple[str, str], list[list[Scalar]]] = field(default_factory=dict, repr=False)
+    _typed: dict[tuple[str, str], list[Sequence[Scalar]]] = field(default_factory=dict, repr=False)
+    running: dict[str, list[tuple[Decimal, int]]] = field(default_factory=dict, repr=False)
 
-    def of(self, path: Path, kind: str, zone: tzinfo) -> list[list[Scalar]]:
+    def of(self, path: Path, kind: str, zone: tzinfo) -> list[Sequence[Scalar]]:
         """The typed values at a path of each event, remembered."""
         key = (path.name, kind)
         known = self._typed.get(key)
         if known is None:
-            known = self._typed[key] = [typed(kind, values, zone) for values in self.values[path.name]]
+            raw = self.values[path.name]
+            types = _TYPES.get(kind)
+            if types is None or not path.plain:
+                known = [typed(kind, values, zone) for values in raw]
+            else:
+                known = [values if values and type(values[0]) in types else () for values in raw]
+            self._typed[key] = known
         return known
 
     def where(self, conditions: tuple[Where, ...], zone: tzinfo) -> "Column":
@@ -74,10 +90,10 @@ class Column:
             return self
         known = self._chosen.get(conditions)
         if known is None:
-            kept = range(len(self.times))
+            kept: Sequence[int] = range(len(self.times))
             for condition in conditions:
-                values = self.of(condition.path, condition.test.kind, zone)
-                kept = [i for i in kept if holds(condition.test, values[i], 0)]  # type: ignore[assignment]
+                values, passing = self.of(condition.path, condition.test.kind, zone), matcher(condition.test)
+                kept = [i for i in kept if passing(values[i], 0)]
             known = self._chosen[conditions] = Column(
                 [self.times[i] for i in kept],
                 {name: [column[i] for i in kept] for name, column in self.values.items()},
@@ -97,41 +113,54 @@ class Column:
         return low, max(low, min(now, high)), times[coming] if coming < high else FOREVER
 
 
-def holds(test: Test, values: Sequence[Any], at: int) -> bool:
-    """Whether a test holds for typed values at a moment."""
-    if test.exists is not None and bool(values) != test.exists:
-        return False
-    if test.positive and not any(all(passes(it.op, it.operand, value, at) for it in test.positive) for value in values):
-        return False
-    return not any(passes(it.op, it.operand, value, at) for it in test.negative for value in values)
+Passes = Callable[[Sequence[Any], int], bool]
 
 
-def passes(op: str, operand: Any, value: Any, at: int) -> bool:
-    """One comparison of one value."""
-    match op:
-        case "is":
-            return bool(value == operand)
-        case "in":
-            return value in operand
-        case "gt":
-            return bool(value > operand)
-        case "gte":
-            return bool(value >= operand)
-        case "lt":
-            return bool(value < operand)
-        case "lte":
-            return bool(value <= operand)
-        case "between":
-            return bool(operand[0] <= value <= operand[1])
-        case "contains":
-            return operand in value
-        case "starts":
-            return bool(value.startswith(operand))
-        case "older_than":
-            return bool(value <= at - operand)
-        case "newer_than":
-            return bool(value > at - operand)
-    raise ValueError(f"unknown operator {op}")
+@lru_cache(4096)
+def matcher(test: Test) -> Passes:
+    """A function that says whether the test holds for typed values at a moment."""
+    positive = tuple((_OPS[it.op], it.operand) for it in test.positive)
+    negative = tuple((_OPS[it.op], it.operand) for it in test.negative)
+    exists = test.exists
+    if len(positive) == 1 and not negative and exists is None:
+        return _single(*positive[0])
+
+    def passes(values: Sequence[Any], at: int) -> bool:
+        if exists is not None and bool(values) != exists:
+            return False
+        if positive and not any(all(op(value, operand, at) for op, operand in positive) for value in values):
+            return False
+        return not any(op(value, operand, at) for op, operand in negative for value in values)
+
+    return passes
+
+
+def _single(op: Callable[[Any, Any, int], bool], operand: Any) -> Passes:
+    """The commonest case, without generators."""
+
+    def passes(values: Sequence[Any], at: int) -> bool:
+        for value in values:  # noqa: SIM110 (a generator per person and rule costs more than the comparison)
+            if op(value, operand, at):
+                return True
+        return False
+
+    return passes
+
+
+# value, threshold, moment -> bool
+_OPS: dict[str, Callable[[Any, Any, int], bool]] = {
+    "is": lambda value, operand, at: value == operand,
+    "in": lambda value, operand, at: value in operand,
+    "gt": lambda value, operand, at: value > operand,
+    "gte": lambda value, operand, at: value >= operand,
+    "lt": lambda value, operand, at: value < operand,
+    "lte": lambda value, operand, at: value <= operand,
+    "between": lambda value, operand, at: operand[0] <= value <= operand[1],
+    "contains": lambda value, operand, at: operand in value,
+    "starts": lambda value, operand, at: value.startswith(operand),
+    "older_than": lambda value, operand, at: value <= at - operand,
+    "newer_than": lambda value, operand, at: value > at - operand,
+}
 
 
 def turns(test: Test, values: Sequence[Any], at: int) -> int:

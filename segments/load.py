@@ -97,11 +97,11 @@ def _history_sql(
     )
 
 
-def _values(path: Path, text: str) -> list[list[Any]]:
+def _values(path: Path, text: str) -> list[Sequence[Any]]:
     found = orjson.loads(text)
     if not path.plain:
         return [[value for value in values if value is not None] for values in found]
-    return [[value] if value is not None else [] for value in found]
+    return [(value,) if value is not None else () for value in found]
 
 
 def consents(profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: datetime) -> dict[UUID, dict[str, Verdict]]:

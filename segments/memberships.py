@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -59,7 +60,11 @@ def write(differences: Iterable[Difference]) -> int:
     left = [it for it in found if it.was and not it.member]
     with connection.cursor() as cursor:
         if kept:
-            columns = [[it.member for it in kept], [it.at for it in kept], [it.flips_at for it in kept]]
+            columns: list[list[Any]] = [
+                [it.member for it in kept],
+                [it.at for it in kept],
+                [it.flips_at for it in kept],
+            ]
             cursor.execute(_KEEP, [*_keys(kept), *columns])
         if dropped:
             cursor.execute(_DROP, _keys(dropped))
@@ -72,7 +77,7 @@ def write(differences: Iterable[Difference]) -> int:
     return len(entered) + len(left)
 
 
-def _keys(rows: Sequence[Difference]) -> list[list[UUID]]:
+def _keys(rows: Sequence[Difference]) -> list[list[Any]]:
     return [[it.segment_id for it in rows], [it.profile_id for it in rows]]
 
 

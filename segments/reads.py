@@ -164,7 +164,7 @@ def sizes_over_time(segment_ids: Sequence[UUID], now: datetime, *, days: int = 3
     with connection.cursor() as cursor:
         cursor.execute(
             _MOVES,
-            [now, list(segment_ids), now, timedelta(days=days), now, list(segment_ids), now, timedelta(days=days)],
+            [now, list(segment_ids), now - timedelta(days=days)] * 2,
         )
         moves = {(segment_id, day): net for segment_id, day, net in cursor.fetchall()}
         cursor.execute(
@@ -185,10 +185,10 @@ def sizes_over_time(segment_ids: Sequence[UUID], now: datetime, *, days: int = 3
 _MOVES = """
 SELECT segment_id, day, sum(net)::int FROM (
     SELECT segment_id, floor(extract(epoch FROM %s - entered_at) / 86400)::int AS day, 1 AS net FROM segments_stay
-    WHERE segment_id = ANY(%s) AND entered_at > %s - %s
+    WHERE segment_id = ANY(%s) AND entered_at > %s
     UNION ALL
     SELECT segment_id, floor(extract(epoch FROM %s - left_at) / 86400)::int, -1 FROM segments_stay
-    WHERE segment_id = ANY(%s) AND left_at > %s - %s
+    WHERE segment_id = ANY(%s) AND left_at > %s
 ) AS moves GROUP BY 1, 2
 """
 

@@ -12,6 +12,7 @@ from segments.models import Segment
 from segments.program import Definition
 from segments.refresh import lock
 from segments.sql import Scope, compile_rule
+from segments.sql_values import Sql
 from segments.wake import wake
 
 _CHUNK = 10_000
@@ -53,7 +54,7 @@ def _one(definition: Definition, at: datetime, *, check: bool) -> int:
     return moved
 
 
-def compiled(definition: Definition, at: datetime, scope: Scope | None = None) -> tuple[str, list[object]]:
+def compiled(definition: Definition, at: datetime, scope: Scope | None = None) -> Sql:
     """The statement of a segment's members."""
     current = program.current()
     return compile_rule(definition.node, at, others=current.nodes, zone=str(current.zone), scope=scope)

@@ -37,7 +37,8 @@ class _Parser:
     faults: list[Fault] = field(default_factory=list)
     conditions: int = 0
 
-    def fault(self, at: str, problem: str, remedy: str) -> None:
+    def fault(self, at: str, problem: str, remedy: str) -> Anything:
+        """Notes a fault; gives None, for `return`."""
         self.faults.append(Fault(at, problem, remedy))
 
     def node(self, rule: Anything, at: str, depth: int) -> Node | None:

@@ -109,7 +109,8 @@ def truth_sql(node: Event, name: str, at: str) -> Sql:
 
 def flips_sql(node: Event, name: str, at: str) -> Sql:
     """The next moment at which the condition may change, or null."""
-    moments, params = [f"{name}.coming"], []
+    moments = [f"{name}.coming"]
+    params: list[Any] = []
     if node.window.last is not None:
         length = timedelta(microseconds=node.window.last)
         if node.aggregate == "count":

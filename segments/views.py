@@ -132,7 +132,7 @@ class SegmentViewSet(ListModelMixin, ViewSet):
         found = reads.members(segment, timezone.now(), after=after, limit=page.fetch)
         shown, following = page.cut(found, key=lambda it: (it.profile_id,))
         _told(request, "segment.members", segment, len(shown))
-        return answer(MemberSerializer(shown, many=True).data, following)
+        return answer(list(MemberSerializer(shown, many=True).data), following)
 
     @extend_schema(responses=SizeSerializer)
     @action(detail=True)
@@ -227,8 +227,15 @@ def _rounded(found: Preview) -> Preview:
         return Estimate(rounded(it.count), it.error)
 
     parts = tuple(replace(part, size=coarse(part.size)) for part in found.parts)
-    sizes = {name: coarse(getattr(found, name)) for name in ("size", "listed", "withheld")}
-    return replace(found, parts=parts, sample=(), population=rounded(found.population), **sizes)
+    return replace(
+        found,
+        population=rounded(found.population),
+        size=coarse(found.size),
+        listed=coarse(found.listed),
+        withheld=coarse(found.withheld),
+        parts=parts,
+        sample=(),
+    )
 
 
 def _moment(request: Request) -> datetime:
