@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from cdp.access.keys import create_key
+from cdp.access.roles import ensure_roles
 from cdp.access.users import create_user
 from cdp.audit import SYSTEM
 from cdp.ids import uuid7
@@ -25,6 +26,7 @@ def post(who, path, body=None):
 
 
 def signed_in(role):
+    ensure_roles()
     who = Client()
     who.force_login(create_user(role, role, by=SYSTEM)[0], backend="django.contrib.auth.backends.ModelBackend")
     return who
@@ -86,7 +88,7 @@ def test_the_admin_lists_merges_and_undoes_them(merged):
     for page in ("merge", "constraint", "retiredvalue"):
         assert steward.get(f"/admin/identity/{page}/").status_code == 200
     [row] = client("merges:read").get("/api/v1/merges/").json()["results"]
-    body = {"action": "undo", "_selected_action": [row["id"]]}
+    body = {"action": "undo", "index": "0", "_selected_action": [row["id"]]}
     answer = steward.post("/admin/identity/merge/", body, follow=True)
     assert answer.status_code == 200
     assert "Undone: 1" in answer.content.decode(), [str(m) for m in answer.context["messages"]]
