@@ -19,6 +19,7 @@ from rich.console import Console
 
 from cdp.demo import figures, files, sending, summary, world
 from cdp.demo.files import Manifest
+from cdp.demo.segments import SEGMENTS
 from cdp.demo.stages import Stages, Stopped
 from cdp.operations import embedded
 from cdp.operations.family import Family, manage
@@ -26,6 +27,7 @@ from cdp.operations.setup import set_up
 
 SEED = 7
 SMALL = 200
+LOG = "processes.log"
 PATIENCE = 120.0  # seconds for the web server to answer, and without any progress of the pipeline
 
 
@@ -53,32 +55,39 @@ def run(wish: Wish, console: Console) -> bool:
     _check_port(wish.port)
     folder = settings.DATA_DIR / "demo"
     anchor = _anchor(folder, wish)
+    with (folder / LOG).open("wb") as log:
+        family = _family(wish, log.fileno())
+        try:
+            return _run(wish, console, family, folder / "input", anchor, began)
+        except (Stopped, KeyboardInterrupt):
+            console.print("stopped")
+            return False
+        finally:
+            shutil.rmtree(folder / "input", ignore_errors=True)
+            family.end()
+            _leave()
+
+
+def _run(wish: Wish, console: Console, family: Family, folder: Path, anchor: datetime, began: float) -> bool:
     set_up(lambda line: console.print(f"[dim]{line}[/]"))
-    at = datetime.now(UTC)
-    made = world.make(at=at)
-    console.print(f"[dim]set up: 4 sources, 5 purposes, {made.fields} declared fields, 10 segments[/]")
-    family = _family(wish)
+    made = world.make(at=datetime.now(UTC))
+    console.print(
+        f"[dim]set up: {len(made.sources)} sources, {len(world.PURPOSES)} purposes, {made.fields} declared fields, "
+        f"{len(SEGMENTS)} segments[/]"
+    )
+    stages = Stages(console, family)
+    stages.seconds["Setting up"] = time.monotonic() - began
     family.catch_signals()
-    confirmed = False
-    try:
-        stages = Stages(console, family)
-        with stages.progress:
-            manifest = _fill(stages, wish, made, folder / "input", anchor)
-            told = figures.gather(stages, made, manifest)
-        confirmed = told.confirmed
-        stages.seconds["In all"] = time.monotonic() - began
-        summary.show(console, told, stages.seconds)
-        shutil.rmtree(folder / "input", ignore_errors=True)
-        summary.show_doors(console, wish.url, made, told, serving=wish.serve)
-        if wish.serve:
-            family.run()
-    except Stopped:
-        console.print("stopped")
-    finally:
-        shutil.rmtree(folder / "input", ignore_errors=True)
-        family.end()
-        _leave()
-    return confirmed
+    with stages.progress:
+        manifest = _fill(stages, wish, made, folder, anchor)
+        told = figures.gather(stages, made, manifest)
+    shutil.rmtree(folder)  # invented people, but people: the platform alone keeps them now
+    stages.seconds["In all"] = time.monotonic() - began
+    summary.show(console, told, stages.seconds, rate=stages.rate)
+    summary.show_doors(console, wish.url, made, told, serving=wish.serve)
+    if wish.serve:
+        family.run()
+    return told.confirmed
 
 
 def _check_port(port: int) -> None:
@@ -107,8 +116,8 @@ def _anchor(folder: Path, wish: Wish) -> datetime:
     return anchor
 
 
-def _family(wish: Wish) -> Family:
-    """Web server, worker and calendar, quiet enough not to disturb the bars."""
+def _family(wish: Wish, log: int) -> Family:
+    """Web server, worker and calendar. What they say goes to a file, so as not to disturb the bars."""
     environment = {"LOG_LEVEL": "WARNING", **os.environ, "PORT": str(wish.port)}
     return Family(
         [manage("serve", "--port", str(wish.port)), manage("worker"), manage("beat")], environment=environment
@@ -120,9 +129,8 @@ def _fill(stages: Stages, wish: Wish, made: world.World, folder: Path, anchor: d
     with stages.stage("Making people and their year") as stage:
         manifest = files.write(folder, households=wish.households, seed=SEED, anchor=anchor)
         stage.report(manifest.persons, manifest.persons)
-    stages.look()
-    stages.watch_pipeline(stages.done + sum(manifest.rows.values()))
     _wait_for_web(stages, wish.url)
+    stages.watch_pipeline(sum(manifest.rows.values()))
     for name, label in (
         ("crm", "CRM export (CSV)"), ("loyalty", "Loyalty programme (JSON Lines)"),
         ("mailings", "Campaign mailings (JSON Lines)"), ("pos", "Point of sale (Parquet)"),
@@ -148,20 +156,21 @@ def _wait_for_web(stages: Stages, url: str) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise DemoFailed(f"the web server does not answer at {url}")
+    raise DemoFailed(f"the web server does not answer at {url}: see {settings.DATA_DIR}/demo/{LOG}")
 
 
 def _wait_for_pipeline(stages: Stages) -> None:
     """Until the inbox and the queue of changes are empty. Raises DemoFailed when nothing moves."""
-    least, moved = stages.look(), time.monotonic()
-    while stages.pending:
+    done, moved = stages.done, time.monotonic()
+    while not stages.quiet():
         time.sleep(0.1)
         stages.tick()
-        if stages.look() < least:
-            least, moved = stages.pending, time.monotonic()
+        if stages.done > done:
+            done, moved = stages.done, time.monotonic()
         if time.monotonic() - moved > PATIENCE:
-            raise DemoFailed(f"the pipeline stands still with {stages.pending} waiting: see the log lines above")
-    stages.tick()
+            log = f"{settings.DATA_DIR}/demo/{LOG}"
+            raise DemoFailed(f"the pipeline stands still with {stages.pending} events waiting: see {log}")
+    stages.finish()
 
 
 def _leave() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -23,20 +24,27 @@ def mark(right: bool) -> str:
     return _RIGHT if right else _WRONG
 
 
-def show(console: Console, told: Figures, seconds: Mapping[str, float]) -> None:
+def show(console: Console, told: Figures, seconds: Mapping[str, float], *, rate: float) -> None:
     """All tables, in the order in which the data flow."""
     console.print()
     for table in (
-        _flow(told), _people(told), _consents(told), _segments(told), _scores(told), _misses(told), _times(told, seconds),
+        _flow(told), _people(told), _consents(told), _segments(told), _scores(told), _misses(told), _times(seconds, rate),
     ):  # fmt: skip
         console.print(table)
         console.print()
 
 
 def _table(title: str, *columns: str, caption: str = "") -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        caption=caption,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+    )
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 else "right")
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
     return table
 
 
@@ -74,7 +82,7 @@ def _consents(told: Figures) -> Table:
     statuses = ("granted", "denied", "withdrawn")
     table = _table(
         f"Consents {mark(told.consents_confirmed)}",
-        "purpose", *statuses, "said, by the input", "people permitted", "by the input", "",
+        "purpose", *statuses, "in the input", "permitted", "by input", "",
         caption="granted, denied, withdrawn: entries of the ledger; permitted now: the strictest answer of a person's "
         "identifiers, grants that have run out not counted",
     )  # fmt: skip
@@ -111,8 +119,8 @@ def _segments(told: Figures) -> Table:
 def _scores(told: Figures) -> Table:
     table = _table(
         "Who is who, against the known truth (deterministic links alone)",
-        "records", "how many", "B-cubed F1", "precision", "recall", "pairwise F1", "precision", "recall",
-        caption="linkable: without receipts paid in cash and devices that never signed in, which hold nothing of a person",
+        "records", "n", "B³ F1", "prec.", "recall", "pair F1", "prec.", "recall",
+        caption="B³: B-cubed; linkable: without the receipts paid in cash and the devices that never signed in",
     )  # fmt: skip
     for name, records in (("linkable", told.linkable), ("all", told.records)):
         scores = scoring.b_cubed(records), scoring.pairwise(records)
@@ -141,8 +149,9 @@ def _doubtful(records: Sequence[Resolved]) -> str:
     return f"{len({one.profile for one in records}):,} profiles for {len(people):,} people"
 
 
-def _times(told: Figures, seconds: Mapping[str, float]) -> Table:
-    table = _table("Time", "stage", "seconds")
+def _times(seconds: Mapping[str, float], rate: float) -> Table:
+    caption = f"{rate:,.0f} events/s from the first file until every membership stood"
+    table = _table("Time", "stage", "seconds", caption=caption)
     for name, length in seconds.items():
         if name == "In all":
             table.add_section()
@@ -157,6 +166,7 @@ def show_doors(console: Console, url: str, made: World, told: Figures, *, servin
         return
     table = _table(f"Sign in at {url}/admin/", "user", "password", "sees")
     table.columns[1].justify = table.columns[2].justify = "left"
+    table.columns[2].no_wrap = False
     for name, password in made.passwords.items():
         table.add_row(name, password, ROLES[name].description)
     console.print(table)

@@ -34,13 +34,15 @@ class Child:
     starts: list[float] = field(default_factory=list)
     due: float = 0.0
 
-    def start(self, environment: Mapping[str, str] | None) -> None:
-        """Starts it now."""
+    def start(self, environment: Mapping[str, str] | None, output: int | None = None) -> None:
+        """Starts it now; what it says goes to the descriptor `output`, or where ours goes."""
         self.starts = [at for at in self.starts if time.monotonic() - at < 60] + [time.monotonic()]
         self.process = subprocess.Popen(  # noqa: S603 - our own commands
             self.command,
             env=environment,
             stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             preexec_fn=_die_with_parent,
         )
 
@@ -52,8 +54,14 @@ class Child:
 class Family:
     """Children that live and end together. One Ctrl-C (SIGINT or SIGTERM) ends all of them."""
 
-    def __init__(self, children: Sequence[Child], *, environment: Mapping[str, str] | None = None) -> None:
-        self.children, self.environment = list(children), environment
+    def __init__(
+        self,
+        children: Sequence[Child],
+        *,
+        environment: Mapping[str, str] | None = None,
+        output: int | None = None,
+    ) -> None:
+        self.children, self.environment, self.output = list(children), environment, output
         self.stop = threading.Event()
 
     def catch_signals(self) -> None:
@@ -77,7 +85,7 @@ class Family:
                 log.warning("process.ended", process=child.name, code=child.process.returncode)
                 child.process, child.due = None, time.monotonic() + child.backoff()
             if child.process is None and time.monotonic() >= child.due:
-                child.start(self.environment)
+                child.start(self.environment, self.output)
 
     def end(self, *, wait: float = 20.0) -> None:
         """SIGTERM to all, SIGKILL to those still there after `wait` seconds."""

@@ -25,7 +25,7 @@ class Command(BaseCommand):
         households = run.SMALL if options["small"] else None
         wish = run.Wish(households=households, port=options["port"], serve=not options["no_serve"])
         try:
-            confirmed = run.run(wish, Console())
+            confirmed = run.run(wish, Console(width=None if sys.stdout.isatty() else 120))
         except run.DemoFailed as error:
             raise CommandError(str(error)) from None
         if not confirmed:
