@@ -72,22 +72,27 @@ def _differences(facts: dict[UUID, str], chosen: Sequence[Definition], at: datet
     found = []
     for definition in chosen:
         judge, segment_id = definition.judge, definition.id
+        before = stored[segment_id]
         for profile_id, subject in people.items():
             truth, flips = judge(subject, now)
-            was, before = stored.get((segment_id, profile_id), (False, None))
-            if truth is was and flips == FOREVER and before is None:
-                continue
-            after = until(flips)
-            if truth is not was or after != before:
-                found.append(Difference(segment_id, definition.key, profile_id, was, truth, after, at))
+            was, flipped = before.get(profile_id, _NOTHING)
+            if truth is not was or (flips != flipped and until(flips) != until(flipped)):
+                found.append(Difference(segment_id, definition.key, profile_id, was, truth, until(flips), at))
     return found
 
 
-def _stored(profile_ids: list[UUID], chosen: Sequence[Definition]) -> dict[tuple[UUID, UUID], tuple[bool, Any]]:
+def _stored(profile_ids: list[UUID], chosen: Sequence[Definition]) -> dict[UUID, dict[UUID, tuple[bool, int]]]:
+    """Segment -> profile -> (member, flips at). Moments as numbers: a thousand people have many, and dates are slow to read."""
+    found: dict[UUID, dict[UUID, tuple[bool, int]]] = {definition.id: {} for definition in chosen}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT segment_id, profile_id, member, flips_at FROM segments_membership"
+            "SELECT segment_id, profile_id, member, (extract(epoch FROM flips_at) * 1000000)::bigint FROM segments_membership"
             " WHERE profile_id = ANY(%s) AND segment_id = ANY(%s)",
-            [profile_ids, [definition.id for definition in chosen]],
+            [profile_ids, list(found)],
         )
-        return {(segment, profile): (member, flips) for segment, profile, member, flips in cursor.fetchall()}
+        for segment_id, profile_id, member, flips in cursor.fetchall():
+            found[segment_id][profile_id] = member, FOREVER if flips is None else flips
+    return found
+
+
+_NOTHING = (False, FOREVER)

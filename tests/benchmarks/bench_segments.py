@@ -114,6 +114,9 @@ def test_live(base: list) -> None:
     print(f"refresh, all entering     {statistics.median(first) * 1e3:8.1f} ms")
     print(f"refresh, nothing moves    {statistics.median(again) * 1e3:8.1f} ms")
     print(f"refresh, after an order   {statistics.median(narrow) * 1e3:8.1f} ms")
+    processor = time.process_time()
+    refresh(batches[1], at=NOW)
+    print(f"  of which in Python      {(time.process_time() - processor) * 1e3:8.1f} ms of processor time")
     print(f"refresh of one person     {statistics.median(one) * 1e3:8.1f} ms")
     if os.environ.get("BENCH_PROFILE"):
         profile = cProfile.Profile()
