@@ -4,11 +4,15 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.core.paginator import Paginator
 from django.db.models import Max, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import FieldTextFilter, RadioFilter, RangeDateTimeFilter
 from unfold.decorators import display
+from unfold.views import ChangeList
 
 from cdp.access.admin import ReadOnlyAdmin
 from cdp.audit.models import Entry
@@ -45,11 +49,30 @@ class OutcomeFilter(RadioFilter):
         return queryset.filter(outcome=self.value()) if self.value() in _OUTCOMES else queryset
 
 
+class Entries(ChangeList):
+    """A page of the log, with the names of its users in one query."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Adds `user_name` to each row."""
+        super().get_results(request)
+        rows: list[Any] = list(self.result_list)
+        ids = {int(row.actor_id) for row in rows if row.actor_kind == "user" and row.actor_id.isdigit()}
+        names = {str(pk): name for pk, name in User.objects.filter(pk__in=ids).values_list("pk", "username")}
+        for row in rows:
+            row.user_name = names.get(row.actor_id, "") if row.actor_kind == "user" else ""
+        self.result_list = rows
+
+
+def _short(text: str) -> str:
+    """The end of a long id: the beginnings of ids made at one time are alike."""
+    return f"…{text[-12:]}" if len(text) > 20 else text
+
+
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
     """The log, newest first."""
 
-    list_display = ("number", "at", "actor", "did", "on_what", "shown_outcome", "rows", "field_names", "purpose")
+    list_display = ("number", "when", "who", "did", "about", "shown_outcome", "rows", "some_fields", "purpose")
     list_filter = (
         ("at", RangeDateTimeFilter),
         ("actor_id", FieldTextFilter),
@@ -95,6 +118,43 @@ class EntryAdmin(ReadOnlyAdmin):
     def number(self, entry: Entry) -> int:
         """Its place in the log."""
         return entry.sequence
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """With names of users."""
+        return Entries
+
+    @admin.display(description="when", ordering="at")
+    def when(self, entry: Entry) -> SafeString:
+        """Short; the whole time on hover."""
+        short = f"{entry.at:%-d %b %Y %H:%M:%S}"
+        return format_html('<span style="white-space:nowrap" title="{}">{}</span>', entry.at.isoformat(), short)
+
+    @admin.display(description="who")
+    def who(self, entry: Any) -> str:
+        """Name of the user, or kind and id; role."""
+        name = getattr(entry, "user_name", "") or f"{entry.actor_kind} {_short(entry.actor_id)}".strip()
+        return f"{name} ({entry.role})" if entry.role and entry.role != name else name
+
+    @admin.display(description="on what")
+    def about(self, entry: Entry) -> SafeString | str:
+        """Type and the end of the id; all of it on hover."""
+        if not entry.object_type:
+            return "-"
+        return format_html(
+            '<span style="white-space:nowrap" title="{}">{} {}</span>',
+            entry.object_id,
+            entry.object_type,
+            _short(entry.object_id),
+        )
+
+    @admin.display(description="fields")
+    def some_fields(self, entry: Entry) -> SafeString | str:
+        """The first few names; all of them on hover."""
+        if not entry.fields:
+            return "-"
+        shown, more = ", ".join(entry.fields[:3]), len(entry.fields) - 3
+        every = ", ".join(entry.fields)
+        return format_html('<span title="{}">{}</span>', every, f"{shown} +{more}" if more > 0 else shown)
 
     @admin.display(description="who")
     def actor(self, entry: Entry) -> str:

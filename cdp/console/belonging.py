@@ -1,6 +1,6 @@
 """The segments of one person: in one query, with the permissions that are known already. `flips_at` is honoured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from consent import rules
-from consent.permits import Decision
+from consent.permits import Decision, permitted_sql
 from segments.models import Segment
 from segments.reads import is_member
 
@@ -48,3 +48,22 @@ def segments_of(profile_id: UUID, decisions: Mapping[str, Decision], *, at: date
         else:
             withheld += 1
     return found, withheld
+
+
+def segments_in(profile_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, int]:
+    """In how many segments each of these profiles is, as stored, as far as it permits their purposes."""
+    purposes = list(Segment.objects.filter(enabled=True).order_by().values_list("purpose", flat=True).distinct())
+    if not purposes or not profile_ids:
+        return {}
+    allowed, params = [], list[object]()
+    for purpose in purposes:
+        condition, more = permitted_sql(purpose, at, column="m.profile_id")
+        allowed.append(f"(s.purpose = %s AND {condition})")
+        params += [purpose, *more]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT m.profile_id, count(*) FROM segments_membership m JOIN segments_segment s ON s.id = m.segment_id"
+            f" WHERE m.profile_id = ANY(%s) AND m.member AND s.enabled AND ({' OR '.join(allowed)}) GROUP BY 1",
+            [list(profile_ids), *params],
+        )
+        return dict(cursor.fetchall())

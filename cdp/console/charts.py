@@ -61,7 +61,7 @@ def bars(points: Sequence[Bar], *, height: int = 96, tone: str = "tone-main", la
         "", '<line x1="0" x2="{}" y1="{}" y2="{}"/>', ((width, y, y) for y in (0.5, height / 2, height - 0.5))
     )
     return format_html(
-        '<svg class="chart {}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<svg class="plot {}" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<g class="grid">{}</g>{}</svg>',
         tone, width, height, label, grid, rects,
     )  # fmt: skip

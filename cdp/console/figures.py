@@ -16,12 +16,13 @@ from django.db import connection
 
 from cdp.events.reads import OUTCOMES
 from consent.models import Purpose
+from consent.permits import permitted_sql
 from consent.rules import BLOCKS, Bit
 from segments.models import Segment
 
-_SECONDS, _SLOW_SECONDS = 2.0, 15.0
+_SECONDS, _MIDDLE_SECONDS, _SLOW_SECONDS = 2.0, 5.0, 15.0
 _SMALL = 20_000  # rows that may be counted one by one
-_SAMPLE = 40_000  # rows that a sample of a larger table is to have
+_SAMPLE = 20_000  # rows that a sample of a larger table is to have
 T = TypeVar("T")
 
 
@@ -35,12 +36,13 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many people are in a segment."""
+    """How many people are in a segment: those who may be listed for its purpose, and those withheld for want of permission."""
 
     key: str
     name: str
     id: UUID
     size: Count
+    withheld: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class Figures:
     about: bool = False
 
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _known: dict[str, tuple[float, Any]] = {}
 
 
@@ -128,7 +130,7 @@ def _figures(now: datetime) -> Figures:
         audit=waiting("audit_pending", "at", now),
         rejections=counted("events_rejection", "replayed_at IS NULL AND expires_at > %s", [now]),
         undeclared=counted("catalogue_field", "data_class = 'undeclared'").n,
-        segments=sizes(),
+        segments=remembered("sizes", _MIDDLE_SECONDS, lambda: sizes(now)),
         agreements=agreements(now),
     )
 
@@ -171,13 +173,19 @@ def _sample(table: str) -> tuple[str, float]:
     return f"TABLESAMPLE SYSTEM ({percent:.4f})", 100.0 / percent
 
 
-def sizes() -> list[Size]:
-    """The enabled segments with their sizes, the largest first."""
+def sizes(now: datetime) -> list[Size]:
+    """The enabled segments with their sizes, the largest first. One query for each purpose that they have."""
     clause, factor = _sample("segments_membership")
-    query = f"SELECT segment_id, count(*) FROM segments_membership {clause} WHERE member GROUP BY segment_id"
-    found = dict(_rows(query))
-    segments = Segment.objects.filter(enabled=True).values_list("id", "key", "name")
-    result = [Size(key, name, id, Count(round(found.get(id, 0) * factor), factor != 1.0)) for id, key, name in segments]
+    segments = list(Segment.objects.filter(enabled=True).values_list("id", "key", "name", "purpose"))
+    found: dict[UUID, tuple[int, int]] = {}
+    for purpose in {row[3] for row in segments}:
+        permitted, params = permitted_sql(purpose, now, column="m.profile_id")
+        query = f"""SELECT m.segment_id, count(*) FILTER (WHERE {permitted}), count(*)
+            FROM segments_membership m {clause} WHERE m.member AND m.segment_id = ANY(%s) GROUP BY 1"""
+        for id, listed, every in _rows(query, [*params, [row[0] for row in segments if row[3] == purpose]]):
+            found[id] = (round(listed * factor), round((every - listed) * factor))
+    about = factor != 1.0
+    result = [Size(key, name, id, *(Count(n, about) for n in found.get(id, (0, 0)))) for id, key, name, _ in segments]
     return sorted(result, key=lambda size: (-size.size.n, size.name))
 
 

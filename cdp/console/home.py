@@ -100,10 +100,15 @@ def _hours(found: Figures) -> str:
 
 
 def _sizes(sizes: list[Size], request: HttpRequest, coarse: bool) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]]
     allowed = set(visible(request.user, Segment.objects.all(), "view_segment").values_list("id", flat=True))
-    shown = [(size, _people(size.size, coarse)) for size in sizes if size.id in allowed][:10]
-    top = max((count.n for _, count in shown), default=0) or 1
-    return [{"segment": size, "size": count, "share": 100 * count.n / top} for size, count in shown]
+    shown = [
+        {"segment": it, "size": _people(it.size, coarse), "withheld": _people(it.withheld, coarse)}
+        for it in sizes
+        if it.id in allowed
+    ][:10]
+    top = max((row["size"].n for row in shown), default=0) or 1
+    return [{**row, "share": 100 * row["size"].n / top} for row in shown]
 
 
 def _agreements(found: Figures, coarse: bool) -> list[dict[str, Any]]:
@@ -117,5 +122,14 @@ def _agreements(found: Figures, coarse: bool) -> list[dict[str, Any]]:
             charts.Part("refused or withdrawn", numbers["refused"], "tone-bad"),
             charts.Part("lapsed", numbers["lapsed"], "tone-calm"),
         ]
-        rows.append({"purpose": it.purpose, "basis": it.basis.replace("_", " "), **numbers, "bar": charts.stack(parts)})
-    return sorted(rows, key=lambda row: -(row["allowed"] + row["refused"] + row["lapsed"]))
+        asks = it.basis == "consent"
+        rows.append(
+            {
+                "purpose": it.purpose,
+                "basis": it.basis.replace("_", " "),
+                "asks": asks,
+                **numbers,
+                "bar": charts.stack(parts),
+            }
+        )
+    return sorted(rows, key=lambda row: (not row["asks"], -(row["allowed"] + row["refused"] + row["lapsed"])))

@@ -11,11 +11,12 @@ from django.urls import reverse
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list page of a model ("app.model")."""
+    """A page for whoever may view a model ("app.model"): its list, or the address of that name."""
 
     title: str
     icon: str
     model: str
+    address: str = ""
 
 
 GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
@@ -40,7 +41,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
     (
         "Data",
         (
-            Page("Sources", "input", "sources.source"),
+            Page("Sources", "input", "sources.source", "console_sources"),
             Page("Runs", "upload_file", "connectors.run"),
             Page("Rejections", "report", "events.rejection"),
             Page("Catalogue", "menu_book", "catalogue.field"),
@@ -78,4 +79,11 @@ def _item(page: Page, request: HttpRequest) -> dict[str, Any] | None:
     model = apps.get_model(app, name)
     if not admin.site.is_registered(model) or not admin.site.get_model_admin(model).has_view_permission(request):
         return None
-    return {"title": page.title, "icon": page.icon, "link": reverse(f"admin:{app}_{name}_changelist")}
+    of_model = reverse(f"admin:{app}_{name}_changelist")
+    link = reverse(f"admin:{page.address}") if page.address else of_model
+    return {
+        "title": page.title,
+        "icon": page.icon,
+        "link": link,
+        "active": lambda request: request.path.startswith((link, of_model)),
+    }

@@ -23,6 +23,7 @@ from cdp.access.objects import visible
 from cdp.access.principals import actor_of, audited, holds, purpose_of
 from cdp.catalogue.identifiers import KINDS
 from cdp.console import answers, figures, gate, names, profile_page, reveal
+from cdp.console.belonging import segments_in
 from cdp.console.detail_views import open_for
 from cdp.console.gate import NotPermitted
 from cdp.console.views import members, permitted
@@ -30,7 +31,7 @@ from identity import decide
 from identity.decide import Undecidable
 from identity.models import Merge, Profile
 from identity.profiles import find
-from segments.models import Membership, Segment
+from segments.models import Segment
 
 
 class People(ChangeList):
@@ -41,11 +42,7 @@ class People(ChangeList):
         super().get_results(request)
         rows = list(self.result_list)
         called = names.of_profiles(rows)
-        counts: dict[UUID, int] = {}
-        for profile_id in Membership.objects.filter(profile_id__in=[row.id for row in rows], member=True).values_list(
-            "profile_id", flat=True
-        ):
-            counts[profile_id] = counts.get(profile_id, 0) + 1
+        counts = segments_in([row.id for row in rows], at=timezone.now())
         for row in rows:
             row.called, row.in_segments = called.get(row.id, names.NOBODY), counts.get(row.id, 0)
         self.result_list = rows
@@ -83,7 +80,7 @@ class SegmentFilter(DropdownFilter):
 class ProfileAdmin(ReadOnlyAdmin):
     """People."""
 
-    list_display = ("who", "records", "in_segments", "updated_at", "created_at")
+    list_display = ("who", "records", "in_segments", "changed")
     list_display_links = ("who",)
     list_filter = (SegmentFilter,)
     list_before_template = "console/_lookup.html"
@@ -111,6 +108,11 @@ class ProfileAdmin(ReadOnlyAdmin):
         called = row.called
         initials = "".join(word[0] for word in called.split()[:2] if word[0].isalpha()) or "?"
         return [called, str(row.id), initials.upper()]
+
+    @display(description="changed")
+    def changed(self, row: Profile) -> datetime:
+        """When something of it last moved."""
+        return row.updated_at
 
     @display(description="segments")
     def in_segments(self, row: Any) -> int:
