@@ -50,7 +50,9 @@ _PERSON = (
     "last_name familyName family_name surname middleName middle_name nickname username birthday birthDate birth_date "
     "birthdate dateOfBirth date_of_birth dob avatar description website title address street street_address "
     "streetAddress address_line1 address_line2 postalCode postal_code postcode zip zipCode zip_code city ip ipAddress "
-    "ip_address nationalId national_id ssn iban"
+    "ip_address nationalId national_id ssn iban "
+    "address.street address.city address.postalCode address.state address.region address.zip address.line1 address.line2 "
+    "company.id company.name"
 )
 _LINKS = "url path referrer search query title ip userAgent user_agent message body comment text note"
 _COUNTS = (

@@ -64,7 +64,9 @@ def begin(it: Import, *, by: audit.Actor) -> Run:
 
 
 def label(run: Run) -> str:
-    """The file's name, for people who may see it."""
+    """The file's name, for people who may see it; empty once it has expired."""
+    if not run.label_sealed:
+        return ""
     return (
         keys.system("connectors")
         .open(bytes(run.label_sealed), aad=aad("connectors_run", run.id, "label_sealed"))
