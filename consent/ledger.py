@@ -21,6 +21,13 @@ where e.id in (select entry_id from consent_subject where digest = any(%(digests
 """
 
 
+def speaks_of(purpose: str) -> bool:
+    """Whether the ledger has any entry about a purpose, or about every purpose. One index look-up."""
+    with connection.cursor() as cursor:
+        cursor.execute("select exists (select from consent_ledgerentry where purpose = any(%s))", [[purpose, EVERY]])
+        return bool(cursor.fetchone()[0])
+
+
 def entries_of(
     digests: Collection[UUID], *, purpose: str | None = None, known_at: datetime | None = None
 ) -> dict[UUID, list[Entry]]:

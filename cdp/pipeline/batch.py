@@ -26,7 +26,7 @@ from consent.purposes import gpc_statements
 from consent.record import Statement, record
 from consent.suppression import suppressed
 from identity.observe import Resolution, observe
-from identity.prepare import digests_of
+from identity.prepare import digests_of, read_all
 
 log = structlog.get_logger(__name__)
 PASSING = (
@@ -117,16 +117,18 @@ def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None)
 def _read(claimed: Sequence[Claimed], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:
     catalogue = snapshot.current()
     sources = lookup.load({event.source_id for event in claimed})
-    works: list[Work] = []
+    read: list[tuple[Claimed, SourceInfo, wire.Reading]] = []
     for event in claimed:
         source = sources.get(event.source_id)
         if source is None:
             set_aside(event, "unknown_source", at=now)
             counts[event.source_id, "rejected"] += 1
             continue
-        reading = wire.read(event.event, source=source, catalogue=catalogue, occurred_at=event.occurred_at)
-        works.append(Work(event, source, reading, digests_of(reading.observation)))
-    return works
+        read.append(
+            (event, source, wire.read(event.event, source=source, catalogue=catalogue, occurred_at=event.occurred_at))
+        )
+    read_all([reading.observation for _, _, reading in read])
+    return [Work(event, source, reading, digests_of(reading.observation)) for event, source, reading in read]
 
 
 def _unsuppressed(works: list[Work], counts: Counter[tuple[UUID, str]]) -> list[Work]:
