@@ -25,7 +25,7 @@ OPERATORS: dict[str, tuple[str, ...]] = {
 _KIND = {"list": "text", "count": "number", "date": "time", "datetime": "time"}
 _EXAMPLE = {"text": '"NL"', "number": "100", "boolean": "true", "time": '"2026-01-31"'}
 
-Report = Callable[[str, str, str], Any]
+Report = Callable[[str, str, str], None]
 
 
 @dataclass(frozen=True)

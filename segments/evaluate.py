@@ -10,7 +10,6 @@ from datetime import UTC, tzinfo
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache, lru_cache
 from typing import Any as Anything
-from uuid import UUID
 
 from segments.history import Column, fact, matcher, turns, typed
 from segments.nodes import FOREVER, All, Any, Comparison, Consent, Event, InSegment, Node, Not, Test, Trait
@@ -25,11 +24,11 @@ _NOTHING = Column([])
 
 @dataclass
 class Subject:
-    """What is known of one person: golden facts, events by name digest, and for each purpose whether it is permitted and
+    """What is known of one person: golden facts, events by name, and for each purpose whether it is permitted and
     until when that is sure. `remembered` holds verdicts of other segments within one evaluation."""
 
     facts: Mapping[str, Anything]
-    history: Mapping[UUID, Column]
+    history: Mapping[str, Column]
     consents: Mapping[str, Verdict] = field(default_factory=dict)
     remembered: dict[Anything, Verdict] = field(default_factory=dict)
 
@@ -108,11 +107,11 @@ def _consent(purpose: str) -> Judge:
 
 def _trait(node: Trait, zone: tzinfo) -> Judge:
     path, test, kind, passes = node.path, node.test, node.test.kind, matcher(node.test)
-    moves = bool(test.relative)
+    lengths = tuple(it.operand for it in test.relative if isinstance(it.operand, int))
 
     def trait(subject: Subject, at: int) -> Verdict:
         values = typed(kind, fact(subject.facts, path), zone)
-        return passes(values, at), turns(test, values, at) if moves else FOREVER
+        return passes(values, at), turns(lengths, values, at) if lengths else FOREVER
 
     return trait
 
@@ -121,27 +120,28 @@ def _event(node: Event, zone: tzinfo) -> Judge:
     if node.aggregate == "count":
         return _count(node, zone)
     aggregate, test = _AGGREGATES[node.aggregate], _exact(node.test) if node.aggregate in {"sum", "avg"} else node.test
-    passes, moves = matcher(test), bool(test.relative)
-    name, where, window, last = node.name, node.where, node.window, node.window.last
+    passes = matcher(test)
+    name, where, window, last = node.label, node.where, node.window, node.window.last
+    lengths = tuple(it.operand for it in test.relative if isinstance(it.operand, int))
 
     def event(subject: Subject, at: int) -> Verdict:
         known = subject.history.get(name)
-        column = known.where(where, zone) if known is not None else _NOTHING
+        column = _NOTHING if known is None else known.where(where, zone) if where else known
         low, high, flips = column.span(window, at)
         values = aggregate(node, column, low, high, zone)
         if last is not None and low < high:
             # The last event's own moment stays until it leaves; any other aggregate may move when the first leaves.
             leaving = high - 1 if node.aggregate == "last" and node.of is None else low
             flips = min(flips, column.times[leaving] + last)
-        if moves:
-            flips = min(flips, turns(test, values, at))
+        if lengths:
+            flips = min(flips, turns(lengths, values, at))
         return passes(values, at), flips
 
     return event
 
 
 def _count(node: Event, zone: tzinfo) -> Judge:
-    test, name, where, window, last = node.test, node.name, node.where, node.window, node.window.last
+    test, name, where, window, last = node.test, node.label, node.where, node.window, node.window.last
 
     passes = matcher(test)
 
@@ -158,7 +158,7 @@ def _count(node: Event, zone: tzinfo) -> Judge:
         column = subject.history.get(name)
         if column is None:
             return true_of(0), FOREVER
-        column = column.where(where, zone)
+        column = column.where(where, zone) if where else column
         low, high, flips = column.span(window, at)
         if last is not None:
             gone = leaving(high - low)

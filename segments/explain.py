@@ -68,7 +68,7 @@ def explain(node: Node, subject: Subject, at: int, *, others: Mapping[str, Node]
 
 
 def _event(node: Event, subject: Subject, at: int, zone: ZoneInfo) -> tuple[Anything, tuple[UUID, ...]]:
-    known = subject.history.get(node.name)
+    known = subject.history.get(node.label)
     column = known.where(node.where, zone) if known is not None else Column([])
     low, high, _ = column.span(node.window, at)
     ids = tuple((column.ids or [])[low:high])

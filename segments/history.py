@@ -77,8 +77,11 @@ class Column:
         if known is None:
             raw = self.values[path.name]
             types = _TYPES.get(kind)
-            if types is None or not path.plain:
+            if types is None:
                 known = [typed(kind, values, zone) for values in raw]
+            elif not path.plain:
+                # Nearly always all are of the kind, which is told without a loop of our own.
+                known = [values if types.issuperset(map(type, values)) else typed(kind, values, zone) for values in raw]
             else:
                 known = [values if values and type(values[0]) in types else () for values in raw]
             self._typed[key] = known
@@ -123,7 +126,7 @@ def matcher(test: Test) -> Passes:
     negative = tuple((_OPS[it.op], it.operand) for it in test.negative)
     exists = test.exists
     if len(positive) == 1 and not negative and exists is None:
-        return _single(*positive[0])
+        return _single(test.positive[0].op, *positive[0])
 
     def passes(values: Sequence[Any], at: int) -> bool:
         if exists is not None and bool(values) != exists:
@@ -135,8 +138,12 @@ def matcher(test: Test) -> Passes:
     return passes
 
 
-def _single(op: Callable[[Any, Any, int], bool], operand: Any) -> Passes:
+def _single(name: str, op: Callable[[Any, Any, int], bool], operand: Any) -> Passes:
     """The commonest case, without generators."""
+    if name == "in":
+        return lambda values, at: not operand.isdisjoint(values)
+    if name == "is":
+        return lambda values, at: operand in values
 
     def passes(values: Sequence[Any], at: int) -> bool:
         for value in values:  # noqa: SIM110 (a generator per person and rule costs more than the comparison)
@@ -163,7 +170,7 @@ _OPS: dict[str, Callable[[Any, Any, int], bool]] = {
 }
 
 
-def turns(test: Test, values: Sequence[Any], at: int) -> int:
-    """The next moment at which a relative comparison of one of the values changes (FOREVER: none)."""
-    moments = (value + it.operand for it in test.relative for value in values)
-    return min((moment for moment in moments if moment > at), default=FOREVER)
+def turns(lengths: Sequence[int], values: Sequence[Any], at: int) -> int:
+    """The next moment at which a relative comparison (of these lengths) of one of the values changes (FOREVER: none)."""
+    moments: list[int] = [value + length for length in lengths for value in values]
+    return min([moment for moment in moments if moment > at], default=FOREVER)

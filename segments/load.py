@@ -24,6 +24,7 @@ _YEAR_1 = -62_135_596_800_000_000
 class _Need:
     """What is needed of the events of one name: values at these paths, from `since` (microseconds) on; None: all."""
 
+    name: UUID
     paths: dict[str, Path] = field(default_factory=dict)
     since: int | None = FOREVER
 
@@ -33,13 +34,13 @@ def jsonpath(steps: Sequence[str]) -> str:
     return "$" + "".join("[*]" if step == "[]" else f".{json.dumps(step)}" for step in steps)
 
 
-def needs(conditions: Iterable[Leaf], at: int) -> dict[UUID, _Need]:
+def needs(conditions: Iterable[Leaf], at: int) -> dict[str, _Need]:
     """What these conditions need of events, by event name."""
-    found: dict[UUID, _Need] = {}
+    found: dict[str, _Need] = {}
     for leaf in conditions:
         if not isinstance(leaf, Event):
             continue
-        need = found.setdefault(leaf.name, _Need())
+        need = found.setdefault(leaf.label, _Need(leaf.name))
         since = at - leaf.window.last if leaf.window.last is not None else leaf.window.start
         if since is not None and leaf.window.start is not None:
             since -= 1  # the window's start belongs to it
@@ -51,16 +52,16 @@ def needs(conditions: Iterable[Leaf], at: int) -> dict[UUID, _Need]:
 
 def histories(
     profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: int, *, with_ids: bool = False
-) -> dict[UUID, dict[UUID, Column]]:
+) -> dict[UUID, dict[str, Column]]:
     """The events that conditions need at `at` and later: profile id -> event name -> column."""
     wanted = needs(conditions, at)
-    result: dict[UUID, dict[UUID, Column]] = defaultdict(dict)
+    result: dict[UUID, dict[str, Column]] = defaultdict(dict)
     if not wanted or not profile_ids:
         return result
     names = list(wanted)
     parts, params = [], []
     for number, name in enumerate(names):
-        sql, part = _history_sql(number, name, wanted[name], profile_ids, with_ids=with_ids)
+        sql, part = _history_sql(number, wanted[name], profile_ids, with_ids=with_ids)
         parts.append(sql)
         params += part
     with connection.cursor() as cursor:
@@ -73,9 +74,7 @@ def histories(
     return result
 
 
-def _history_sql(
-    number: int, name: UUID, need: _Need, profile_ids: Sequence[UUID], *, with_ids: bool
-) -> tuple[str, list[Any]]:
+def _history_sql(number: int, need: _Need, profile_ids: Sequence[UUID], *, with_ids: bool) -> tuple[str, list[Any]]:
     order = "ORDER BY e.occurred_at, e.message"
     values, params = [], []
     for path in need.paths.values():
@@ -83,7 +82,7 @@ def _history_sql(
         params.append(path.steps[0] if path.plain else jsonpath(path.steps))
         values.append(f"jsonb_agg({value} {order})::text")
     since = ""
-    tail: list[Any] = [list(profile_ids), name]
+    tail: list[Any] = [list(profile_ids), need.name]
     if need.since is not None and need.since > _YEAR_1:
         since = "AND e.occurred_at > %s"
         tail.append(moment(need.since))
@@ -100,7 +99,7 @@ def _history_sql(
 def _values(path: Path, text: str) -> list[Sequence[Any]]:
     found = orjson.loads(text)
     if not path.plain:
-        return [[value for value in values if value is not None] for values in found]
+        return [[it for it in values if it is not None] if None in values else values for values in found]
     return [(value,) if value is not None else () for value in found]
 
 

@@ -37,21 +37,21 @@ class _Parser:
     faults: list[Fault] = field(default_factory=list)
     conditions: int = 0
 
-    def fault(self, at: str, problem: str, remedy: str) -> Anything:
-        """Notes a fault; gives None, for `return`."""
+    def fault(self, at: str, problem: str, remedy: str) -> None:
         self.faults.append(Fault(at, problem, remedy))
 
     def node(self, rule: Anything, at: str, depth: int) -> Node | None:
         self.conditions += 1
         if not isinstance(rule, Mapping):
-            return self.fault(at, "is not an object", 'write a condition such as {"trait": "country", "is": "NL"}')
+            self.fault(at, "is not an object", 'write a condition such as {"trait": "country", "is": "NL"}')
+            return None
         if depth > DEEPEST:
-            return self.fault(at, f"is nested more than {DEEPEST} deep", "name an inner part as a segment of its own")
+            self.fault(at, f"is nested more than {DEEPEST} deep", "name an inner part as a segment of its own")
+            return None
         kinds = [kind for kind in _KINDS if kind in rule]
         if len(kinds) != 1:
-            return self.fault(
-                at, f"must have exactly one of {', '.join(_KINDS)}", "split it into conditions inside all"
-            )
+            self.fault(at, f"must have exactly one of {', '.join(_KINDS)}", "split it into conditions inside all")
+            return None
         return getattr(self, f"_{kinds[0]}")(rule, at, depth)  # type: ignore[no-any-return]
 
     def _only(self, rule: Mapping[str, Anything], at: str, *allowed: str) -> None:
@@ -82,16 +82,20 @@ class _Parser:
     def _path(self, scope: str, name: Anything, at: str) -> tuple[Path, str] | None:
         """The path and the type of a declared fact."""
         if not isinstance(name, str):
-            return self.fault(at, f"must be the name of a {scope}", "write it as text")
+            self.fault(at, f"must be the name of a {scope}", "write it as text")
+            return None
         found = self.words.field(scope, name)
         if found is None:
-            return self.fault(at, f"the {scope} is not declared", "declare it as a fact in the catalogue first")
+            self.fault(at, f"the {scope} is not declared", "declare it as a fact in the catalogue first")
+            return None
         if found[1] != "fact":
-            return self.fault(at, f"the {scope} is identifying and cannot be used in a rule", _DECLARE_FACT)
+            self.fault(at, f"the {scope} is identifying and cannot be used in a rule", _DECLARE_FACT)
+            return None
         try:
             steps = [step for key, many in path_steps(name) for step in ((key, "[]") if many else (key,))]
         except InvalidPath:
-            return self.fault(at, "is not a path", "write a path such as plan, address.country or products[].category")
+            self.fault(at, "is not a path", "write a path such as plan, address.country or products[].category")
+            return None
         return Path(name, (*steps, "[]") if found[0] == "list" else tuple(steps)), found[0]
 
     def _test(self, rule: Mapping[str, Anything], at: str, source: Source) -> Test | None:
@@ -108,14 +112,16 @@ class _Parser:
         self._only(rule, at, "segment", "member")
         key = rule["segment"]
         if not isinstance(key, str) or key not in self.words.segments:
-            return self.fault(_join(at, "segment"), "there is no such segment", "use the key of an enabled segment")
+            self.fault(_join(at, "segment"), "there is no such segment", "use the key of an enabled segment")
+            return None
         return InSegment(key, self._flag(rule, at, "member"))
 
     def _consent(self, rule: Mapping[str, Anything], at: str, depth: int) -> Node | None:
         self._only(rule, at, "consent", "allowed")
         purpose = rule["consent"]
         if not isinstance(purpose, str) or purpose not in self.words.purposes:
-            return self.fault(_join(at, "consent"), "there is no such purpose", "use the key of a purpose")
+            self.fault(_join(at, "consent"), "there is no such purpose", "use the key of a purpose")
+            return None
         return Consent(purpose, self._flag(rule, at, "allowed"))
 
     def _flag(self, rule: Mapping[str, Anything], at: str, name: str) -> bool:
@@ -133,7 +139,8 @@ class _Parser:
         aggregates = [it for it in AGGREGATES if it in rule]
         if len(aggregates) > 1:
             remedy = "write one event condition each, inside all"
-            return self.fault(at, f"has more than one of {', '.join(aggregates)}", remedy)
+            self.fault(at, f"has more than one of {', '.join(aggregates)}", remedy)
+            return None
         aggregate = aggregates[0] if aggregates else "count"
         found = self._aggregate(aggregate, rule.get(aggregate, {"gte": 1}), _join(at, aggregate))
         where = self._wheres(rule.get("where", []), _join(at, "where"))
@@ -145,28 +152,29 @@ class _Parser:
 
     def _aggregate(self, aggregate: str, rule: Anything, at: str) -> tuple[Path | None, str, Test] | None:
         if not isinstance(rule, Mapping):
-            return self.fault(at, "must be an object", f'write a comparison such as {{"{aggregate}": {{"gte": 3}}}}')
+            self.fault(at, "must be an object", f'write a comparison such as {{"{aggregate}": {{"gte": 3}}}}')
+            return None
         tests = {key: value for key, value in rule.items() if key != "of"}
         if aggregate == "count" or (aggregate in {"first", "last"} and "of" not in rule):
             if "of" in rule:
-                return self.fault(_join(at, "of"), "a count is of events, not of a property", "use distinct")
+                self.fault(_join(at, "of"), "a count is of events, not of a property", "use distinct")
+                return None
             kind = "number" if aggregate == "count" else "time"
             test = self._test(tests, at, Source("count" if aggregate == "count" else "datetime"))
             return (None, kind, test) if test else None
         if "of" not in rule:
-            return self.fault(
-                at, "does not say of which property", f'write {{"{aggregate}": {{"of": "revenue", ...}}}}'
-            )
+            self.fault(at, "does not say of which property", f'write {{"{aggregate}": {{"of": "revenue", ...}}}}')
+            return None
         found = self._path("property", rule["of"], _join(at, "of"))
         if found is None:
             return None
         path, kind = found
         if aggregate in {"sum", "avg", "min", "max"} and kind != "number":
-            return self.fault(
-                _join(at, "of"), f"{aggregate} needs a number and this is a {kind}", "use distinct or last"
-            )
+            self.fault(_join(at, "of"), f"{aggregate} needs a number and this is a {kind}", "use distinct or last")
+            return None
         if aggregate in {"first", "last"} and "[]" in path.steps:
-            return self.fault(_join(at, "of"), "has many values in one event", "use distinct, min or max")
+            self.fault(_join(at, "of"), "has many values in one event", "use distinct, min or max")
+            return None
         test = self._test(tests, at, Source(kind if aggregate in {"first", "last"} else "count"))
         return (path, KIND[kind], test) if test else None
 
@@ -180,7 +188,8 @@ class _Parser:
     def _where(self, rule: Anything, at: str) -> Where | None:
         self.conditions += 1
         if not isinstance(rule, Mapping) or "property" not in rule:
-            return self.fault(at, "must name a property", 'write {"property": "revenue", "gte": 100}')
+            self.fault(at, "must name a property", 'write {"property": "revenue", "gte": 100}')
+            return None
         found = self._path("property", rule["property"], _join(at, "property"))
         if found is None:
             return None

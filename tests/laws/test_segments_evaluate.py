@@ -35,7 +35,7 @@ def subject(who: Someone, node: Node, others: dict[str, Node], consents: dict[st
     conditions = [leaf for tree in (node, *others.values()) for leaf in leaves(tree)]
     history = {}
     for name, need in needs(conditions, micros(NOW)).items():
-        events = sorted((it for it in who.events if digest(it.name) == name), key=lambda it: it.at)
+        events = sorted((it for it in who.events if it.name == name), key=lambda it: it.at)
         values = {path.name: [lookup(it.facts, path.steps) for it in events] for path in need.paths.values()}
         if events:
             history[name] = Column([micros(it.at) for it in events], values)
