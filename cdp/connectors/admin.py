@@ -77,19 +77,19 @@ class RunAdmin(ReadOnlyAdmin):
         """The file's name may name a person: only for who sees such names."""
         return [name for name in self.fields if name != "file" or sees_identifying(request)]
 
-    @display(description="source")
+    @admin.display(description="source")
     def source(self, run: Run) -> str:
         """By name."""
         source_id: UUID = run.source_id
         found = lookup.load([source_id]).get(source_id)
         return found.name if found else str(source_id)
 
-    @display(description="state", label=_STATES)
+    @display(description="state", label=_STATES)  # type: ignore[untyped-decorator]
     def shown_state(self, run: Run) -> str:
         """Coloured."""
         return run.state
 
-    @display(description="progress")
+    @admin.display(description="progress")
     def bar(self, run: Run) -> SafeString:
         """How far it came, as a bar."""
         share = progress(run)
@@ -97,7 +97,7 @@ class RunAdmin(ReadOnlyAdmin):
         words = f"{run.position:,} rows" if share is None or share == 1 else f"{run.position:,} of {run.total:,}"
         return format_html(_BAR, f"{100 * (share or 0):.0f}", colour, words)
 
-    @display(description="file")
+    @admin.display(description="file")
     def file(self, run: Run) -> str:
         """The file's name."""
         try:

@@ -205,7 +205,11 @@ def consents(profile_id: UUID, digests: Iterable[UUID], decisions: dict[str, Dec
                 "allowed": decision.allowed,
                 "because": decision.because,
                 "entries": [
-                    _entry(it, decides=it.id in decision.entries, source=sources.get(it.source_id))
+                    _entry(
+                        it,
+                        decides=it.id in decision.entries,
+                        source=sources.get(it.source_id) if it.source_id else None,
+                    )
                     for it in entries
                     if it.purpose in (purpose.key, "*")
                 ],

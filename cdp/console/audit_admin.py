@@ -55,7 +55,7 @@ class Entries(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Adds `user_name` to each row."""
         super().get_results(request)
-        rows: list[Any] = list(self.result_list)
+        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
         ids = {int(row.actor_id) for row in rows if row.actor_kind == "user" and row.actor_id.isdigit()}
         names = {str(pk): name for pk, name in User.objects.filter(pk__in=ids).values_list("pk", "username")}
         for row in rows:

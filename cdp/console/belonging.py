@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -55,7 +56,8 @@ def segments_in(profile_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, int]
     purposes = list(Segment.objects.filter(enabled=True).order_by().values_list("purpose", flat=True).distinct())
     if not purposes or not profile_ids:
         return {}
-    allowed, params = [], list[object]()
+    allowed: list[str] = []
+    params: list[Any] = []
     for purpose in purposes:
         condition, more = permitted_sql(purpose, at, column="m.profile_id")
         allowed.append(f"(s.purpose = %s AND {condition})")

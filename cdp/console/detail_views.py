@@ -43,7 +43,7 @@ class TimelineView(View):
         only_known(request, "limit", "cursor")
         person = gate.enter(request, profile_id, at=timezone.now())
         page: Page[TimelineEvent] = Page.of(request, f"timeline:{person.id}")
-        rows, _ = answers.events(person, before=page.after, limit=page.fetch)  # type: ignore[arg-type]
+        rows, _ = answers.events(person, before=page.after, limit=page.fetch)
         rows, following = page.cut(rows, key=lambda row: (row.occurred_at, row.id))
         content = answers.timeline_entries(person, rows)
         gate.note(request, person, fields=content.fields, subjects=content.subjects, rows=len(rows))

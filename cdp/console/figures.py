@@ -138,7 +138,7 @@ def _figures(now: datetime) -> Figures:
 def _rows(query: str, params: list[Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(query, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _estimate(table: str) -> int:
@@ -207,10 +207,11 @@ def agreements(now: datetime) -> list[Agreement]:
             counts[0] += n
         elif bit & Bit.EXPIRED:
             counts[2] += n
-    return [
-        Agreement(key, basis, *(round(n * factor) for n in tally.get(key, [0, 0, 0])), about=factor != 1.0)
-        for key, basis in bases.items()
-    ]
+    found = []
+    for key, basis in bases.items():
+        allowed, refused, lapsed = (round(n * factor) for n in tally.get(key, [0, 0, 0]))
+        found.append(Agreement(key, basis, allowed, refused, lapsed, about=factor != 1.0))
+    return found
 
 
 def over_time(now: datetime) -> tuple[list[tuple[datetime, int]], list[tuple[datetime, int]], bool]:

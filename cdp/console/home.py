@@ -100,9 +100,8 @@ def _hours(found: Figures) -> str:
 
 
 def _sizes(sizes: list[Size], request: HttpRequest, coarse: bool) -> list[dict[str, Any]]:
-    shown: list[dict[str, Any]]
     allowed = set(visible(request.user, Segment.objects.all(), "view_segment").values_list("id", flat=True))
-    shown = [
+    shown: list[dict[str, Any]] = [
         {"segment": it, "size": _people(it.size, coarse), "withheld": _people(it.withheld, coarse)}
         for it in sizes
         if it.id in allowed

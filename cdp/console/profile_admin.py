@@ -40,7 +40,7 @@ class People(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Adds `called` and `in_segments` to each row, and writes that the list was read."""
         super().get_results(request)
-        rows = list(self.result_list)
+        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
         called = names.of_profiles(rows)
         counts = segments_in([row.id for row in rows], at=timezone.now())
         for row in rows:
@@ -53,7 +53,7 @@ class PeoplePaginator(Paginator):  # type: ignore[type-arg]
     """Counts a large table by the planner's estimate, unless a filter makes it small."""
 
     @property
-    def count(self) -> int:  # type: ignore[override]
+    def count(self) -> int:
         """How many rows; at most 20,000 are counted one by one."""
         rows: Any = self.object_list
         counted = rows.order_by()[:20_001].count()
@@ -102,19 +102,19 @@ class ProfileAdmin(ReadOnlyAdmin):
         response: HttpResponse = super().changelist_view(request, extra)
         return response
 
-    @display(description="person", header=True)
+    @display(description="person", header=True)  # type: ignore[untyped-decorator]
     def who(self, row: Any) -> list[str]:
         """Masked name, and the id."""
         called = row.called
         initials = "".join(word[0] for word in called.split()[:2] if word[0].isalpha()) or "?"
         return [called, str(row.id), initials.upper()]
 
-    @display(description="changed")
+    @admin.display(description="changed")
     def changed(self, row: Profile) -> datetime:
         """When something of it last moved."""
         return row.updated_at
 
-    @display(description="segments")
+    @admin.display(description="segments")
     def in_segments(self, row: Any) -> int:
         """How many."""
         return int(row.in_segments)

@@ -37,7 +37,7 @@ class ProvenanceSerializer(Plain):
     """Where a golden value comes from."""
 
     record = serializers.UUIDField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     rule = serializers.CharField(help_text="The rule of survivorship that chose it")
     at = serializers.DateTimeField(help_text="When it was observed")
 
@@ -46,7 +46,7 @@ class RecordSerializer(Plain):
     """What one source says of one external id."""
 
     id = serializers.UUIDField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     key_kind = serializers.CharField()
     key = serializers.CharField()
     first_seen = serializers.DateTimeField()
@@ -101,7 +101,7 @@ class LookupSerializer(Plain):
 
     kind = serializers.ChoiceField(choices=sorted(KINDS), required=False)
     value = serializers.CharField(max_length=500, required=False)
-    identifiers = AskedIdentifierSerializer(many=True, required=False, min_length=1, max_length=20)
+    identifiers = serializers.ListField(child=AskedIdentifierSerializer(), required=False, min_length=1, max_length=20)
     region = serializers.RegexField(
         "^[A-Za-z]{2}$", required=False, help_text="How a phone number without country code is read (default: REGION)"
     )
@@ -140,10 +140,10 @@ class TimelineEventSerializer(Plain):
     name = serializers.CharField(allow_null=True)
     occurred_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     record = serializers.UUIDField()
     properties = serializers.DictField(help_text="Facts in clear, the rest masked unless the key may reveal")
-    context = serializers.DictField()
+    context = serializers.DictField()  # type: ignore[assignment]
     wire = serializers.DictField(required=False, help_text="The other fields as sent; only in clear")
 
 
@@ -151,7 +151,7 @@ class CandidateSerializer(Plain):
     """What one record says of a trait."""
 
     record = serializers.UUIDField()
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     value = serializers.JSONField()
     at = serializers.DateTimeField()
     survives = serializers.BooleanField()
@@ -184,7 +184,7 @@ class LedgerEntrySerializer(Plain):
     notice_version = serializers.CharField()
     channel = serializers.CharField()
     method = serializers.CharField()
-    source = serializers.CharField(allow_null=True)
+    source = serializers.CharField(allow_null=True)  # type: ignore[assignment]
 
 
 class PurposeConsentSerializer(Plain):

@@ -124,7 +124,7 @@ def within(rows: QuerySet[Profile], only: frozenset[UUID] | None) -> QuerySet[Pr
     return rows if only is None else rows.filter(id__in=Record.objects.filter(source_id__in=only).values("profile_id"))
 
 
-def members(rows: QuerySet[Profile], request: Request, key: str, *, at: datetime) -> QuerySet[Profile]:
+def members(rows: QuerySet[Profile], request: Any, key: str, *, at: datetime) -> QuerySet[Profile]:
     """Only members of a segment who permit its purpose. Raises a 400 Problem for one that the reader cannot see."""
     segment = visible(request.user, Segment.objects.filter(enabled=True), "view_segment").filter(key=key).first()
     if segment is None:

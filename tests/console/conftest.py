@@ -76,6 +76,11 @@ def bought(record_id: UUID, source: Source, number: int, *, at: datetime) -> Sto
 @pytest.fixture
 def world(db: None) -> World:
     """The two people, six orders of Alice, one purpose more than `operate`."""
+    return populate()
+
+
+def populate() -> World:
+    """Makes the world."""
     shop, _ = create("shop", by=SYSTEM)
     till, _ = create("till", by=SYSTEM, kind="file", namespace="till")
     before = NOW - timedelta(days=2)
