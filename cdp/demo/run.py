@@ -70,6 +70,8 @@ def run(wish: Wish, console: Console) -> bool:
 
 def _run(wish: Wish, console: Console, family: Family, folder: Path, anchor: datetime, began: float) -> bool:
     set_up(lambda line: console.print(f"[dim]{line}[/]"))
+    family.catch_signals()
+    family.tend()
     made = world.make(at=datetime.now(UTC))
     console.print(
         f"[dim]set up: {len(made.sources)} sources, {len(world.PURPOSES)} purposes, {made.fields} declared fields, "
@@ -77,7 +79,6 @@ def _run(wish: Wish, console: Console, family: Family, folder: Path, anchor: dat
     )
     stages = Stages(console, family)
     stages.seconds["Setting up"] = time.monotonic() - began
-    family.catch_signals()
     with stages.progress:
         manifest = _fill(stages, wish, made, folder, anchor)
         told = figures.gather(stages, made, manifest)
@@ -86,6 +87,7 @@ def _run(wish: Wish, console: Console, family: Family, folder: Path, anchor: dat
     summary.show(console, told, stages.seconds, rate=stages.rate)
     summary.show_doors(console, wish.url, made, told, serving=wish.serve)
     if wish.serve:
+        family.children += [manage("worker", "--processes", "0"), manage("beat")]  # jobs and calendar: only now of use
         family.run()
     return told.confirmed
 
@@ -117,15 +119,14 @@ def _anchor(folder: Path, wish: Wish) -> datetime:
 
 
 def _family(wish: Wish, log: int) -> Family:
-    """Web server, worker and calendar. What they say goes to a file, so as not to disturb the bars."""
+    """Web server and pipeline: what the data need. What they say goes to a file, so as not to disturb the bars."""
     environment = {"LOG_LEVEL": "WARNING", **os.environ, "PORT": str(wish.port)}
-    return Family(
-        [manage("serve", "--port", str(wish.port)), manage("worker"), manage("beat")], environment=environment
-    )
+    slots = range(1 if wish.households else 2)
+    pipeline = [manage("worker", "--pipeline-slot", str(slot)) for slot in slots]
+    return Family([manage("serve", "--port", str(wish.port)), *pipeline], environment=environment, output=log)
 
 
 def _fill(stages: Stages, wish: Wish, made: world.World, folder: Path, anchor: datetime) -> Manifest:
-    stages.family.tend()
     with stages.stage("Making people and their year") as stage:
         manifest = files.write(folder, households=wish.households, seed=SEED, anchor=anchor)
         stage.report(manifest.persons, manifest.persons)
