@@ -32,16 +32,9 @@ MAPPING = {
 
 def _customers(folder: Path) -> tuple[Path, Path]:
     rows = [
-        {
-            "customer_number": "1001",
-            "mail": ALICE.email.upper(),
-            "tel": ALICE.phone,
-            "first": "Alice",
-            "last": "Archer",
-            "letters": "yes",
-        },
-        {"customer_number": "1002", "mail": BOB.email, "tel": "", "first": "Bob", "last": "Baker", "letters": "no"},
-        {"customer_number": "", "mail": CHARLIE.email, "tel": "", "first": "Charlie", "last": "", "letters": ""},
+        ("1001", ALICE.email.upper(), ALICE.phone, "Alice", "Archer", "yes"),
+        ("1002", BOB.email, "", "Bob", "Baker", "no"),
+        ("", CHARLIE.email, "", "Charlie", "", ""),
     ]
     file, mapping = folder / "customers.csv", folder / "map.json"
     with file.open("w", newline="") as out:
