@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow.parquet
 
 from cdp.connectors.mapping import FileMapping
 
@@ -16,6 +15,8 @@ Chunk = list[tuple[int, dict[str, Any] | None]]  # (row number from 1, the row; 
 def count(path: Path, mapping: FileMapping) -> int | None:
     """How many rows a file has, for progress: exact for Parquet, lines for the others (a quoted line break counts)."""
     if mapping.format == "parquet":
+        import pyarrow.parquet  # slow to load, and every command loads this module
+
         return int(pyarrow.parquet.ParquetFile(path).metadata.num_rows)
     with path.open("rb") as file:
         lines = sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
@@ -61,6 +62,8 @@ def _jsonl(path: Path, mapping: FileMapping) -> Iterator[dict[str, Any] | None]:
 
 
 def _parquet(path: Path, mapping: FileMapping) -> Iterator[dict[str, Any] | None]:
+    import pyarrow.parquet
+
     file = pyarrow.parquet.ParquetFile(path)
     for batch in file.iter_batches(batch_size=2000):
         yield from batch.to_pylist()
