@@ -32,7 +32,7 @@ up: install
 lint: install-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	CDP_NO_SERVERS=1 $(BIN)/mypy .
+	CDP_NO_SERVERS=1 $(BIN)/mypy manage.py cdp consent identity segments
 	CDP_NO_SERVERS=1 $(BIN)/lint-imports
 	$(BIN)/pip-audit --disable-pip --no-deps -r requirements.txt || test -n "$(OFFLINE)"
 

@@ -97,9 +97,8 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver" if PUBLIC_URL.startswith("http://localhost") else "")
-if not ALLOWED_HOSTS:
-    ALLOWED_HOSTS = [urlsplit(PUBLIC_URL).hostname or ""]
+_host = urlsplit(PUBLIC_URL).hostname or ""
+ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if _host == "localhost" else _host)
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- servers -------------------------------------------------------------------------------------------------------

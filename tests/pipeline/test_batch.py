@@ -48,7 +48,13 @@ def identify(user: str, number: int = 1, **traits: object) -> dict[str, object]:
 
 
 def track(user: str, event: str, number: int, **properties: object) -> dict[str, object]:
-    return {"type": "track", "userId": user, "event": event, "messageId": f"t-{user}-{number}", "properties": properties}
+    return {
+        "type": "track",
+        "userId": user,
+        "event": event,
+        "messageId": f"t-{user}-{number}",
+        "properties": properties,
+    }
 
 
 def scalar(sql: str, *params: object) -> object:
@@ -59,7 +65,9 @@ def scalar(sql: str, *params: object) -> object:
 
 
 def test_events_become_a_profile_with_stored_events(shop: SourceInfo) -> None:
-    outcomes = send(shop, identify(ALICE.user_id, email=ALICE.email), track(ALICE.user_id, "Order Completed", 1, revenue=12.5))
+    outcomes = send(
+        shop, identify(ALICE.user_id, email=ALICE.email), track(ALICE.user_id, "Order Completed", 1, revenue=12.5)
+    )
     assert outcomes == {"stored": 2}
     assert scalar("SELECT count(*) FROM identity_profile") == 1
     assert scalar("SELECT (facts->>'revenue')::float FROM events_event WHERE facts ? 'revenue'") == 12.5
@@ -81,7 +89,10 @@ def test_no_permission_is_denied_counted_and_not_kept(clean: None) -> None:
     info = lookup.info_of(source)
     assert send(info, identify(BOB.user_id, email=BOB.email)) == {"denied": 1}
     assert scalar("SELECT count(*) FROM identity_record") == 0
-    agreed = {**identify(BOB.user_id, 2, email=BOB.email), "context": {"consent": {"categoryPreferences": {"newsletter": True}}}}
+    agreed = {
+        **identify(BOB.user_id, 2, email=BOB.email),
+        "context": {"consent": {"categoryPreferences": {"newsletter": True}}},
+    }
     assert send(info, agreed) == {"stored": 1}
     # What was denied was not kept, so it was not remembered as seen: sent again after the consent, it is stored.
     assert send(info, identify(BOB.user_id, email=BOB.email)) == {"stored": 1}
@@ -155,7 +166,9 @@ def test_a_segment_fills_live(shop: SourceInfo) -> None:
         by=audit.SYSTEM,
         at=NOW,
     )
-    first = track(ALICE.user_id, "Order Completed", 1, revenue=5) | {"timestamp": (NOW - timedelta(days=40)).isoformat()}
+    first = track(ALICE.user_id, "Order Completed", 1, revenue=5) | {
+        "timestamp": (NOW - timedelta(days=40)).isoformat()
+    }
     send(shop, first, track(ALICE.user_id, "Order Completed", 2, revenue=5))
     assert _members(segment.id) == 0
     send(shop, track(ALICE.user_id, "Order Completed", 3, revenue=5), at=NOW + timedelta(minutes=1))
