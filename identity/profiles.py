@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from cdp.catalogue import snapshot
@@ -16,7 +17,7 @@ from cdp.vault import blind, keys, sealed
 from identity import records
 from identity.golden import survivors
 from identity.history import resolve_id
-from identity.models import Constraint, Evidence, Link, Merge, Profile, Record, RetiredValue
+from identity.models import Constraint, Evidence, Link, Merge, Profile, Record
 from identity.prepare import shown
 from identity.profilerows import contributions
 from identity.records import Rec
@@ -98,8 +99,7 @@ def find(kind: str, value: str, region: str = "") -> list[UUID]:
 
 
 def _open(profile_id: UUID) -> list[Rec]:
-    ids = list(Record.objects.filter(profile_id=profile_id).values_list("id", flat=True))
-    return sorted(records.by_id(ids).values(), key=lambda rec: (rec.first_seen, rec.order))
+    return sorted(records.by_profile(profile_id), key=lambda rec: (rec.first_seen, rec.order))
 
 
 def _sources(recs: Sequence[Rec]) -> dict[UUID, str]:
@@ -160,25 +160,31 @@ def _value(evidence: Evidence, held: dict[UUID, keys.Key]) -> str:
     return shown(evidence.kind, spelt)
 
 
+_IDENTIFIERS = """
+SELECT e.kind, e.digest, e.record_id, e.sealed, e.first_seen, coalesce(v.reason, '') FROM identity_record r
+JOIN identity_evidence e ON e.record_id = r.id
+LEFT JOIN identity_retiredvalue v ON v.kind = e.kind AND v.digest = e.digest
+WHERE r.profile_id = %s ORDER BY e.kind, e.first_seen, e.digest, e.id
+"""
+
+
 def identifiers_of(profile_id: UUID) -> list[Identifier]:
-    """The identifiers of a profile, opened, strongest kind first."""
-    rows = list(Evidence.objects.filter(record__profile_id=profile_id).order_by("kind", "first_seen", "digest", "id"))
-    held = keys.load({row.record_id for row in rows})
-    retired = dict(RetiredValue.objects.filter(digest__in={row.digest for row in rows}).values_list("digest", "reason"))
-    by_digest: dict[UUID, list[Evidence]] = {}
+    """The identifiers of a profile, opened, strongest kind first. One query, one more to the vault for keys not remembered."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IDENTIFIERS, [profile_id])
+        rows = cursor.fetchall()
+    held = keys.load({row[2] for row in rows})
+    by_digest: dict[UUID, list[tuple[Any, ...]]] = {}
     for row in rows:
-        by_digest.setdefault(row.digest, []).append(row)
-    return [
-        Identifier(
-            kind=LABELS[group[0].kind],
-            value=_value(group[0], held),
-            digest=digest,
-            first_seen=min(row.first_seen for row in group),
-            records=tuple(sorted(row.record_id for row in group)),
-            retired=retired.get(digest, ""),
-        )
-        for digest, group in by_digest.items()
-    ]
+        by_digest.setdefault(row[1], []).append(row)
+    found = []
+    for digest, group in by_digest.items():
+        kind, _, record_id, blob, _, retired = group[0]
+        spelt = sealed.unseal(held[record_id], blob, aad=records.evidence_aad(record_id, digest))
+        first_seen = min(row[4] for row in group)
+        held_by = tuple(sorted(row[2] for row in group))
+        found.append(Identifier(LABELS[kind], shown(kind, spelt), digest, first_seen, held_by, retired))
+    return found
 
 
 def links_of(profile_id: UUID) -> list[LinkView]:

@@ -70,6 +70,7 @@ class Rec:
 
 _COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed"
 _BY_ID = f"SELECT {_COLUMNS} FROM identity_record r WHERE r.id = ANY(%s::uuid[])"
+_BY_PROFILE = f"SELECT {_COLUMNS} FROM identity_record r WHERE r.profile_id = %s"
 _BY_PLACE = f"""
 SELECT {_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
 JOIN identity_record r USING (source_id, key_digest)
@@ -80,6 +81,11 @@ _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence W
 def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     """The records with these ids, opened. One query, one more to the vault for keys not remembered."""
     return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
+
+
+def by_profile(profile_id: UUID) -> list[Rec]:
+    """The records of a profile, opened. One query, one more to the vault for keys not remembered."""
+    return _load(_BY_PROFILE, [profile_id])
 
 
 def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> dict[tuple[UUID, UUID], Rec]:
