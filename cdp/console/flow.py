@@ -13,7 +13,7 @@ from cdp.console.figures import remembered
 from cdp.events.reads import OUTCOMES
 from cdp.sources.models import Source
 
-_RECENT = 5_000  # the latest events by id, which is by time of processing: read backwards from an index
+_RECENT = 2_000  # the latest events by id, which is by time of processing: read backwards from an index
 _PATIENCE = 40  # milliseconds that a look for one source's last event may take
 
 _TALLIES = """
@@ -60,10 +60,12 @@ def streams(
                 found[source_id].counts[outcome] = n
     for run in Run.objects.filter(source_id__in=found).order_by("-started_at")[:200]:
         found[run.source_id].runs.append(run)
-    active = tuple(id for id, stream in found.items() if stream.counts["stored"])
-    last = remembered(f"last:{hash(frozenset(active))}", 10.0, lambda: last_events(active))
+    # A source that is imported was last heard of when its last run moved: no need to search for its events.
+    active = tuple(id for id, stream in found.items() if stream.counts["stored"] and not stream.runs)
+    last = remembered(f"last:{hash(frozenset(active))}", 30.0, lambda: last_events(active))
     for stream in found.values():
-        stream.last = last.get(stream.source.id) or max((run.heartbeat_at for run in stream.runs), default=None)
+        heard = [run.heartbeat_at for run in stream.runs] + [last[id] for id in (stream.source.id,) if id in last]
+        stream.last = max(heard, default=None)
         stream.quiet = stream.last is not None and now - stream.last > quiet_after
     return sorted(found.values(), key=lambda stream: (-stream.counts["accepted"], stream.source.name))
 

@@ -189,3 +189,13 @@ def test_the_page_of_sources_shows_counts_runs_and_errors(world: World) -> None:
     steward = Client()
     steward.force_login(client.get("/admin/").wsgi_request.user.__class__.objects.get(username="steward"))
     assert "alice-archer" in page_of(steward, reverse("admin:connectors_run_change", args=[run.id]))[1]
+
+
+def test_an_empty_installation_has_a_home_too(db: None) -> None:
+    for role in ("admin", "steward"):
+        status, text = page_of(signed_in(role), "/admin/")
+        assert status == 200
+        assert "No source yet" in text
+        assert page_of(Client(), "/admin/live/")[0] == 302
+    steward = signed_in("compliance")
+    assert "No source yet" in page_of(steward, "/admin/data/sources/")[1]
