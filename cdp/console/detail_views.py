@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from cdp.access.objects import visible
 from cdp.access.pagination import LIST_PARAMETERS, Page, answer
 from cdp.access.problems import Problem
-from cdp.access.rest import View, audited
+from cdp.access.rest import Forbidden, View, audited
 from cdp.console import answers, gate, reveal
 from cdp.console.serializers import (
     PurposeConsentSerializer,
@@ -106,6 +106,8 @@ class WhyView(View):
         person = gate.enter(request, profile_id, at=at)
         query = request.query_params
         if query.get("segment"):
+            if person.only is not None:
+                raise Forbidden("This key is limited to some sources, and rules speak of what all of them said.")
             content = answers.why_segment(person, _segment(request, query["segment"]), at=at)
         else:
             content = answers.why_together(person, _record(request, "record_a"), _record(request, "record_b"))

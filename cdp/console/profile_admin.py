@@ -21,6 +21,7 @@ from unfold.views import ChangeList
 from cdp.access.admin import ReadOnlyAdmin
 from cdp.access.objects import visible
 from cdp.access.principals import actor_of, audited, holds, purpose_of
+from cdp.access.problems import Problem
 from cdp.catalogue.identifiers import KINDS
 from cdp.console import answers, figures, gate, names, profile_page, reveal
 from cdp.console.belonging import segments_in
@@ -73,7 +74,12 @@ class SegmentFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Profile]) -> QuerySet[Profile]:
         """Members who permit its purpose."""
-        return members(queryset, request, self.value(), at=timezone.now()) if self.value() else queryset
+        if not self.value():
+            return queryset
+        try:
+            return members(queryset, request, self.value(), at=timezone.now())
+        except Problem:  # an address that somebody typed
+            return queryset.none()
 
 
 @admin.register(Profile)

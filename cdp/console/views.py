@@ -19,10 +19,8 @@ from rest_framework.response import Response
 from cdp.access.objects import visible
 from cdp.access.problems import Problem
 from cdp.access.rest import GenericView, View, audited, conditional, purpose_of, sources_of, tagged
-from cdp.catalogue import snapshot
 from cdp.console import answers, gate
-from cdp.console.belonging import Belonging, segments_of
-from cdp.console.gate import Person
+from cdp.console.belonging import segments_of
 from cdp.console.serializers import (
     FoundProfileSerializer,
     LookupSerializer,
@@ -101,7 +99,8 @@ class ProfilesView(GenericView):
             rows = rows.filter(updated_at__gte=since)
         if request.query_params.get("segment"):
             rows = members(rows, request, request.query_params["segment"], at=now)
-        page = self.paginate_queryset(rows.defer("provenance")) or []
+        page: list[Profile] = self.paginate_queryset(rows) or []
+        only_of(page, sources_of(request))
         audited(
             request,
             "profile.list",
@@ -111,6 +110,17 @@ class ProfilesView(GenericView):
             details={"filters": sorted(set(request.query_params) - _PAGING)},
         )
         return self.get_paginated_response(ProfileItemSerializer(page, many=True).data)
+
+
+def only_of(page: list[Profile], only: frozenset[UUID] | None) -> None:
+    """Takes out of the facts of these profiles what other sources said, in memory."""
+    if only is None:
+        return
+    ids = [row.id for row in page]
+    own = {str(id) for id in Record.objects.filter(profile_id__in=ids, source_id__in=only).values_list("id", flat=True)}
+    for row in page:
+        why = row.provenance
+        row.facts = {path: value for path, value in row.facts.items() if why.get(path, {}).get("record") in own}
 
 
 def permitted(rows: QuerySet[Profile], purpose: str, *, at: datetime) -> QuerySet[Profile]:
@@ -149,32 +159,21 @@ class ProfileView(View):
 
 
 def shown(request: Request, profile_id: UUID, *, expand: frozenset[str], **more: Any) -> Response:
-    """The answer with a profile: permission, ETag, content, audit entry."""
+    """The answer with a profile: permission, content, ETag, audit entry.
+
+    The ETag is of the content: what it shows can change without the profile's version (a membership by time, a declaration,
+    an identifier more)."""
     at = timezone.now()
     person = gate.enter(request, profile_id, at=at)
-    belongings = segments_of(person.id, person.decisions, at=at)
-    version = _version(person, belongings, expand, more)
-    unchanged = conditional(request, version)
+    answer = answers.profile(person, segments_of(person.id, person.decisions, at=at), expand=expand)
+    content = {**answer.content, **more}
+    unchanged = conditional(request, content)
     if unchanged is not None:
         return unchanged
-    answer = answers.profile(person, belongings, expand=expand)
     gate.note(request, person, fields=answer.fields, subjects=answer.subjects)
-    response = tagged(Response({**answer.content, **more}), version)
+    response = tagged(Response(content), content)
     response["Content-Location"] = f"/api/v1/profiles/{person.id}/"
     return response
-
-
-def _version(
-    person: Person, belongings: tuple[list[Belonging], int], expand: frozenset[str], more: Any
-) -> tuple[Any, ...]:
-    """Whatever changes the answer: the profile's version, who reads, what is declared, the memberships."""
-    listed, withheld = belongings
-    reader = (person.open, sorted(map(str, person.only or ())), person.asked)
-    row = person.profile
-    return (
-        row.id, row.version, row.updated_at.isoformat(), reader, sorted(expand), snapshot.current().number,
-        [it.key for it in listed], withheld, sorted(more.items()),
-    )  # fmt: skip
 
 
 class LookupView(View):

@@ -86,7 +86,9 @@ def populate() -> World:
     before = NOW - timedelta(days=2)
     first, second, third = observe(
         [
-            observation(shop, ALICE, ALICE.user_id, at=before, country="NL", birthday=ALICE.birthday, petName="Rex"),
+            observation(
+                shop, ALICE, ALICE.user_id, at=before, country="NL", logins=7, birthday=ALICE.birthday, petName="Rex"
+            ),
             observation(till, ALICE, "T-1", at=before + timedelta(hours=1), country="NL"),
             observation(shop, BOB, BOB.user_id, at=before, country="DE"),
         ],

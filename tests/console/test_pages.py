@@ -6,9 +6,11 @@ from html import unescape
 from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from cdp.audit import SYSTEM
 from cdp.audit.models import Entry
 from cdp.audit.sequencer import sequence
 from cdp.connectors.models import RowError, Run
@@ -16,6 +18,7 @@ from cdp.ids import uuid7
 from cdp.vault import keys
 from cdp.vault.aad import aad
 from identity.models import Profile, Record, Redirect
+from segments.define import define
 from tests.console.conftest import NOW, World, entries, secrets_of, signed_in
 from tests.people import ALICE, BOB, Person
 
@@ -163,6 +166,13 @@ def test_fragments_of_the_page(world: World) -> None:
     assert client.get(reverse("admin:console_why", args=[world.alice]) + "?segment=none").status_code == 404
 
 
+def test_an_unknown_segment_in_the_address_lists_nobody(world: World) -> None:
+    define("Dutch", {"trait": "country", "is": "NL"}, by=SYSTEM, at=NOW, key="dutch")
+    status, text = page_of(signed_in("marketer"), reverse("admin:identity_profile_changelist") + "?segment=none")
+    assert status == 200
+    assert "A•••" not in text
+
+
 def test_who_looked_is_shown_to_stewards(world: World) -> None:
     page_of(signed_in("marketer"), profile_page(world))
     sequence()
@@ -187,7 +197,7 @@ def test_the_page_of_sources_shows_counts_runs_and_errors(world: World) -> None:
         assert "row 7, email: unreadable row" in text
         assert "alice" not in text.lower()
     steward = Client()
-    steward.force_login(client.get("/admin/").wsgi_request.user.__class__.objects.get(username="steward"))
+    steward.force_login(User.objects.get(username="steward"), backend="django.contrib.auth.backends.ModelBackend")
     assert "alice-archer" in page_of(steward, reverse("admin:connectors_run_change", args=[run.id]))[1]
 
 
