@@ -110,6 +110,9 @@ def _absent(value: object) -> bool:
 
 def _plain(value: object) -> Any:
     """JSON's own types from what a reader hands out (numpy, Arrow, dates)."""
+    kind = type(value)
+    if kind is str or kind is float or kind is int or kind is bool:
+        return value  # nearly all: a basket has a hundred of them
     if isinstance(value, datetime | date):
         return value.isoformat()
     if isinstance(value, Mapping):
