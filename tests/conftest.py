@@ -168,6 +168,7 @@ def clean(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 _seeds: dict[str, dict[str, bytes]] = {}
+_tables: dict[str, set[str]] = {}
 _TABLES = """
 SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition ORDER BY 1
@@ -199,6 +200,8 @@ def _restore(name: str) -> None:
             [name],
         )
         seeds = _seeds[name]
+        for table in {row[0] for row in database.execute(_TABLES)} - _tables[name]:
+            database.execute(f"DROP TABLE {table} CASCADE")
         changed = [table for table in _filled(database) if seeds.get(table) != _rows(database, table)]
         if not changed and all(_rows(database, table) == rows for table, rows in seeds.items()):
             return
@@ -221,6 +224,7 @@ def _remember_seeds() -> None:
 
     for name in _MINE:
         with psycopg.connect(settings.ADMIN_DATABASE_URL, dbname=name) as database:
+            _tables[name] = {row[0] for row in database.execute(_TABLES)}
             _seeds[name] = {table: _rows(database, table) for table in _filled(database)}
 
 
