@@ -55,7 +55,7 @@ class Input:
         """Profile -> the trait of its youngest card that says it (only the loyalty programme does); of two enrolled at the
         same second the greater."""
         said = self.cards.dropna(subset=[name]).sort_values(["enrolled_at", name])
-        return cast("pd.Series[Any]", said.groupby("profile")[name].last())
+        return said.groupby("profile")[name].last()
 
 
 def _lines(path: Path) -> pd.DataFrame:

@@ -129,7 +129,7 @@ def _segments(
 def _rows(sql: str, params: Any = None) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _counts() -> dict[str, int]:

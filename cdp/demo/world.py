@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 from cdp import audit
 from cdp.access.keys import create_key, revoke
@@ -92,8 +94,9 @@ def _agreements() -> None:
             publish_notice(purpose, version=version, text=NOTICES[version], by=BY)
 
 
-def _sources() -> tuple[dict[str, object], str]:
-    ids, write_key = {}, ""
+def _sources() -> tuple[dict[str, UUID], str]:
+    ids: dict[str, UUID] = {}
+    write_key = ""
     for name, (kind, namespace, priority) in SOURCES.items():
         source = Source.objects.filter(name=name).first()
         if source is None:
@@ -107,7 +110,7 @@ def _sources() -> tuple[dict[str, object], str]:
 
 def _segment(key: str, *, at: datetime) -> None:
     wanted = next(one for one in SEGMENTS if one.key == key)
-    described = {
+    described: dict[str, Any] = {
         "name": wanted.name, "rule": wanted.rule, "purpose": wanted.purpose,
         "description": wanted.sentence[0].upper() + wanted.sentence[1:] + ".",
     }  # fmt: skip

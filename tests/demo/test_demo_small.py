@@ -5,16 +5,16 @@ import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 _ENDS_WITHIN = 15.0  # seconds for the servers to be gone after the last command
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an installation that nobody else uses."""
     folder = tmp_path_factory.mktemp("installation")
@@ -43,12 +43,13 @@ def numbers(line: str) -> list[int]:
 
 
 def left_behind(place: dict[str, str]) -> list[str]:
-    """Processes that still have to do with the installation."""
+    """Processes that still have to do with the installation: by their command line or their environment."""
     found = []
-    for process in psutil.process_iter(["pid", "cmdline"]):
-        words = " ".join(process.info["cmdline"] or ())
-        if place["DATA_DIR"] in words:
-            found.append(words)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            said = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+            if int(process.name) != os.getpid() and os.fsencode(place["DATA_DIR"]) in said:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
     return found
 
 

@@ -21,7 +21,7 @@ def test_a_person_in_two_profiles_costs_recall_alone() -> None:
     assert cubed.precision == 1.0
     # Alice's records see 2/3, 2/3 and 1/3 of her, Bob's all of him.
     assert cubed.recall == pytest.approx((2 / 3 + 2 / 3 + 1 / 3 + 1) / 4)
-    assert (pairs.precision, pairs.recall) == (1.0, pytest.approx(1 / 3))
+    assert (pairs.precision, pairs.recall) == pytest.approx((1, 1 / 3))
 
 
 def test_two_people_in_a_profile_cost_precision_alone() -> None:
@@ -29,7 +29,7 @@ def test_two_people_in_a_profile_cost_precision_alone() -> None:
     cubed, pairs = b_cubed(records), pairwise(records)
     assert cubed.recall == 1.0
     assert cubed.precision == pytest.approx((2 / 3 + 2 / 3 + 1 / 3) / 3)
-    assert (pairs.precision, pairs.recall) == (pytest.approx(1 / 3), 1.0)
+    assert (pairs.precision, pairs.recall) == pytest.approx((1 / 3, 1))
     assert wrong_pairs(records) == (2, 1)
     assert largest(records) == 3
 
