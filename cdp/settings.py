@@ -149,7 +149,6 @@ INSTALLED_APPS = [
     "guardian",
     "axes",
     "csp",
-    "pgtrigger",
     "cdp.vault",
     "cdp.outbox",
     "cdp.audit",
