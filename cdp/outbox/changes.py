@@ -16,9 +16,16 @@ INSERT INTO outbox_change (record_id, event, reason)
 SELECT DISTINCT record_id, event, 'event' FROM unnest(%s::uuid[], %s::uuid[]) AS t (record_id, event)
 """
 _DRAIN = """
-WITH taken AS (
+WITH oldest AS MATERIALIZED (
+    SELECT id, profile_id, record_id FROM outbox_change ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
+), taken AS (
     DELETE FROM outbox_change WHERE id = ANY (ARRAY(
-        SELECT id FROM outbox_change ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
+        SELECT id FROM oldest
+        UNION ALL
+        SELECT c.id FROM (
+            SELECT id FROM outbox_change
+            WHERE profile_id IN (SELECT profile_id FROM oldest) OR record_id IN (SELECT record_id FROM oldest)
+            FOR UPDATE SKIP LOCKED) c))
     RETURNING id, profile_id, record_id, event)
 SELECT profile_id, record_id, event FROM taken ORDER BY id
 """
@@ -60,7 +67,8 @@ class Drained:
 
 
 def drain(limit: int) -> Drained:
-    """Takes up to `limit` changes, the oldest first; each profile and record once. In the caller's transaction.
+    """Takes up to `limit` changes, the oldest first, and with them all that wait of the same profiles and records, so that
+    nobody is evaluated twice; each profile and record once. In the caller's transaction.
 
     Changes that another worker holds are skipped; a rollback puts them back."""
     with connection.cursor() as cursor:

@@ -16,9 +16,10 @@ log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.05
 WAKE_SECONDS = 1.0
 # While events queue up, memberships follow in larger steps: a person whom ten batches touched is evaluated once, not ten
-# times. Twice as long for events as for memberships, but never more than this many seconds behind.
-EVENTS_TO_MEMBERSHIPS, MOST_SECONDS_BEHIND = 2.0, 3.0
-MOST_CHANGES = 5  # times the size of a batch
+# times. Twice as long for events as for memberships, but never more than so many seconds behind; and few people in one
+# transaction, for it holds their rows, which other workers' events may be about.
+EVENTS_TO_MEMBERSHIPS, MOST_SECONDS_BEHIND = 2.0, 5.0
+MOST_CHANGES = 250
 
 
 def run_forever(stop: threading.Event, *, slot: int) -> None:
@@ -32,8 +33,7 @@ def run_forever(stop: threading.Event, *, slot: int) -> None:
             busy = claimed > 0
             began = time.monotonic()
             if claimed < settings.PIPELINE_BATCH or began >= due:
-                limit = MOST_CHANGES * settings.PIPELINE_BATCH
-                busy = bring_up_to_date(limit, now=datetime.now(UTC)) > 0 or busy
+                busy = _follow(began) or busy
                 ended = time.monotonic()
                 due = ended + min(EVENTS_TO_MEMBERSHIPS * (ended - began), MOST_SECONDS_BEHIND)
             if (now - woken).total_seconds() >= WAKE_SECONDS:
@@ -49,3 +49,11 @@ def run_forever(stop: threading.Event, *, slot: int) -> None:
             close_old_connections()
             pause = 1.0
         stop.wait(pause)
+
+
+def _follow(began: float) -> bool:
+    """Brings memberships up to date until nothing waits or the time is up; whether anything did."""
+    taken = more = bring_up_to_date(MOST_CHANGES, now=datetime.now(UTC))
+    while more >= MOST_CHANGES and time.monotonic() - began < MOST_SECONDS_BEHIND / EVENTS_TO_MEMBERSHIPS:
+        more = bring_up_to_date(MOST_CHANGES, now=datetime.now(UTC))
+    return taken > 0
