@@ -248,7 +248,7 @@ MAX_BATCH_EVENTS = env_int("MAX_BATCH_EVENTS", 2500)
 WEB_THREADS = env_int("WEB_THREADS", 64)
 WEB_PROCESSES = env_int("WEB_PROCESSES", 1)
 WORKER_PROCESSES = env_int("WORKER_PROCESSES", 1)
-PIPELINE_BATCH = env_int("PIPELINE_BATCH", 1000)
+PIPELINE_BATCH = env_int("PIPELINE_BATCH", 2000)
 RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and error reports are kept (04)
 
 # --- doors ---------------------------------------------------------------------------------------------------------
