@@ -74,7 +74,9 @@ def database(url: str) -> dict[str, Any]:
 DEBUG = env_bool("DEBUG", False)
 DATA_DIR = Path(env("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 KEYRING = Path(env("KEYRING", str(DATA_DIR.parent / f"{DATA_DIR.name}.keyring.json"))).resolve()
-KEYRING_INSIDE_DATA_DIR = env_bool("KEYRING_INSIDE_DATA_DIR", False)  # else refused: copies of the data would hold its keys
+KEYRING_INSIDE_DATA_DIR = env_bool(
+    "KEYRING_INSIDE_DATA_DIR", False
+)  # else refused: copies of the data would hold its keys
 PORT = env_int("PORT", 8000)
 LISTEN = env("LISTEN", "127.0.0.1")
 PUBLIC_URL = env("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")
@@ -107,7 +109,9 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 _database_url, _owner_url, _vault_url = env("DATABASE_URL"), env("OWNER_DATABASE_URL"), env("VAULT_DATABASE_URL")
 _broker_url, ADMIN_DATABASE_URL = env("BROKER_URL"), env("ADMIN_DATABASE_URL")
 if _database_url and not _vault_url:
-    raise ImproperlyConfigured("DATABASE_URL is set, so VAULT_DATABASE_URL must be too: the vault is a database of its own")
+    raise ImproperlyConfigured(
+        "DATABASE_URL is set, so VAULT_DATABASE_URL must be too: the vault is a database of its own"
+    )
 EMBEDDED = not (_database_url and _broker_url) and not env_bool("CDP_NO_SERVERS", False)
 if EMBEDDED:
     _servers = embedded.ensure(DATA_DIR, postgres=not _database_url, valkey=not _broker_url)
