@@ -37,7 +37,7 @@ lint: install-dev
 	$(BIN)/pip-audit --disable-pip --no-deps -r requirements.txt || test -n "$(OFFLINE)"
 
 test: install-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 laws: install-dev
 	CASES=$(CASES) $(BIN)/python -m pytest tests/laws tests/journeys -m "slow or not slow" $(ARGS)

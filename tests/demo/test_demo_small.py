@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 _ENDS_WITHIN = 15.0  # seconds for the servers to be gone after the last command
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def place(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of an installation that nobody else uses."""
     folder = tmp_path_factory.mktemp("installation")
@@ -60,8 +60,7 @@ def gone(place: dict[str, str]) -> bool:
     return not left_behind(place)
 
 
-@pytest.mark.xdist_group("demo")
-def test_the_small_demo_confirms_itself_and_leaves_nothing_behind(place: dict[str, str]) -> None:
+def _confirms_itself_and_leaves_nothing_behind(place: dict[str, str]) -> None:
     done = manage(place, "demo", "--small", "--no-serve", "--port", "8977")
     told = done.stdout
     assert done.returncode == 0, told[-3000:] + done.stderr[-3000:]
@@ -80,15 +79,12 @@ def test_the_small_demo_confirms_itself_and_leaves_nothing_behind(place: dict[st
     assert not (Path(place["DATA_DIR"]) / "demo" / "input").exists()
 
 
-@pytest.mark.xdist_group("demo")
-@pytest.mark.parametrize("what", ["profiles", "consents", "segments"])
-def test_what_was_kept_live_equals_what_is_recomputed(place: dict[str, str], what: str) -> None:
+def _what_was_kept_live_equals_what_is_recomputed(place: dict[str, str], what: str) -> None:
     done = manage(place, "rebuild", what, "--check")
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
 
 
-@pytest.mark.xdist_group("demo")
-def test_the_same_demo_again_changes_nothing(place: dict[str, str]) -> None:
+def _the_same_again_changes_nothing(place: dict[str, str]) -> None:
     done = manage(place, "demo", "--small", "--no-serve", "--port", "8977")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     _, accepted, stored, duplicates, *_ = numbers(
@@ -97,3 +93,11 @@ def test_the_same_demo_again_changes_nothing(place: dict[str, str]) -> None:
     assert accepted == 2 * stored
     assert duplicates == stored
     assert gone(place)
+
+
+def test_the_small_demo_holds_what_it_promises(place: dict[str, str]) -> None:
+    """One test, for each step is about the installation that the one before has left."""
+    _confirms_itself_and_leaves_nothing_behind(place)
+    for what in ("profiles", "consents", "segments"):
+        _what_was_kept_live_equals_what_is_recomputed(place, what)
+    _the_same_again_changes_nothing(place)

@@ -15,6 +15,8 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=settings.WEB_PROCESSES, help="(WEB_PROCESSES)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the finders serve the files; the folder must be there
+
         from granian.constants import Interfaces
         from granian.log import LogLevels
         from granian.server import Server
