@@ -12,7 +12,7 @@ _django = get_wsgi_application()
 
 from cdp.events import wire  # noqa: E402  (it needs Django set up)
 
-WIRE = ("/v1/", "/beacon/", "/pixel/")
+WIRE = ("/v1/", "/beacon/", "/pixel/", "/sourceConfig")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

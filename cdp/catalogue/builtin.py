@@ -10,6 +10,8 @@ import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cdp.catalogue.identifiers import KINDS
+
 Check = Callable[[str], bool]
 
 
@@ -59,6 +61,15 @@ _COUNTS = (
     "revenue total subtotal value price quantity tax discount shipping position rating count duration amount score "
     "sound video_player_volume total_length lines"
 )
+# A company, household or team can be one person (a sole trader), so what names or reaches it is identifying too; but none
+# of it is evidence of who a member is: no identifiers here.
+_GROUP = (
+    "id name fullName full_name legalName legal_name title email phone website domain url avatar logo description vat vatId "
+    "vat_id taxId tax_id registrationNumber registration_number iban owner contact address street street_address "
+    "streetAddress postalCode postal_code postcode zip zipCode zip_code city "
+    "address.street address.city address.postalCode address.state address.region address.zip address.line1 address.line2"
+)
+_GROUP_COUNTS = "employees seats users revenue annualRevenue annual_revenue mrr arr"
 _CONTEXT_IDENTIFYING = (
     "ip userAgent userAgentData page device network.carrier location referrer traits externalIds ids consent address "
     "sessionId session_id"
@@ -77,6 +88,8 @@ def _fields() -> list[Builtin]:
     made += [Builtin("property", name, identifying) for name in _LINKS.split()]
     made += [Builtin("property", name, fact, "number") for name in _COUNTS.split()]
     made += [Builtin("property", f"products[].{name}", fact, "number") for name in ("price", "quantity", "position")]
+    made += [Builtin("group", name, identifying) for name in _GROUP.split()]
+    made += [Builtin("group", name, fact, "number") for name in _GROUP_COUNTS.split()]
     made += [Builtin("context", name, identifying) for name in _CONTEXT_IDENTIFYING.split()]
     made += [
         Builtin("trait", "age", fact, "number"),
@@ -88,6 +101,11 @@ def _fields() -> list[Builtin]:
         Builtin("trait", "country", fact, check=_COUNTRY),
         Builtin("trait", "address.country", fact, check=_COUNTRY),
         Builtin("trait", "language", fact, check=_LOCALE),
+        Builtin("group", "createdAt", fact, "datetime"),
+        Builtin("group", "created_at", fact, "datetime"),
+        Builtin("group", "country", fact, check=_COUNTRY),
+        Builtin("group", "address.country", fact, check=_COUNTRY),
+        Builtin("group", "currency", fact, check=_CURRENCY),
         Builtin("property", "currency", fact, check=_CURRENCY),
         Builtin("property", "country", fact, check=_COUNTRY),
         Builtin("context", "gpc", fact, "boolean"),
@@ -128,6 +146,13 @@ Video Ad Playing|Video Ad Completed
 """
 
 FIELDS: tuple[Builtin, ...] = tuple(_fields())
+# What callers may call an identifier (RudderStack's merge call) -> its kind. A row's key is nobody's name for a person.
+IDENTIFIER_NAMES: dict[str, str] = {
+    **{kind: kind for kind in KINDS if kind != "row"},
+    **{name: kind for kind, names in _IDENTIFIERS.items() for name in names.split()},
+    "userId": "user_id",
+    "anonymousId": "anonymous_id",
+}
 EVENTS: tuple[str, ...] = tuple(
     name.strip() for line in _EVENTS.split("\n") for name in line.split("|") if name.strip()
 )

@@ -4,22 +4,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias"})
+from cdp.catalogue.builtin import IDENTIFIER_NAMES
+
+TYPES = frozenset({"identify", "track", "page", "screen", "group", "alias", "merge"})
 MESSAGE_ID_LENGTH = 100
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 12, 31, tzinfo=UTC)
 _OBJECTS = ("context", "traits", "properties", "integrations")
 _TEXTS = ("event", "name", "category")
 _IDS = ("userId", "anonymousId", "groupId", "previousId")
+_MERGED = range(2, 11)  # how many identifiers a merge call may name
 
 # Reason codes, as documented in docs/ingestion.md, and what each says to whoever sent the event.
 REASONS: Mapping[str, str] = {
     "malformed": "The event is not a JSON object.",
     "missing_type": "The event has no type.",
-    "unknown_type": "The type is none of identify, track, page, screen, group, alias.",
+    "unknown_type": "The type is none of identify, track, page, screen, group, alias, merge.",
     "missing_id": "The event has neither a userId nor an anonymousId.",
     "missing_event": "A track call needs the name of the event.",
     "missing_group": "A group call needs a groupId.",
     "missing_previous": "An alias call needs a userId and a previousId.",
+    "invalid_merge": "A merge call needs mergeProperties: a list of 2 to 10 objects, each with the type of an identifier "
+    "(such as email, phone, user_id, anonymous_id) and its value.",
     "invalid_field": "The field has a value of the wrong type.",
     "invalid_message_id": f"The messageId is a text of 1 to {MESSAGE_ID_LENGTH} characters.",
     "bad_timestamp": "The time is not an ISO 8601 date and time between 1970 and 2100.",
@@ -137,6 +142,19 @@ def _required(event: Mapping[str, Any]) -> None:
         for name in ("userId", "previousId"):
             if name not in event:
                 raise Invalid("missing_previous", name)
+    if kind == "merge":
+        _mergeable(event.get("mergeProperties"))
+
+
+def _mergeable(said: Any) -> None:
+    """RudderStack's merge call: https://www.rudderstack.com/docs/event-spec/standard-events/merge/"""
+    if not isinstance(said, list) or len(said) not in _MERGED:
+        raise Invalid("invalid_merge", "mergeProperties")
+    for one in said:
+        kind, value = (one.get("type"), one.get("value")) if isinstance(one, dict) else (None, None)
+        known = isinstance(kind, str) and kind in IDENTIFIER_NAMES
+        if not known or isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise Invalid("invalid_merge", "mergeProperties")
 
 
 def _message_id(event: dict[str, Any]) -> None:

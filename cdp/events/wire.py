@@ -30,7 +30,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 SINGLE = {
-    **{f"/v1/{kind}": kind for kind in ("identify", "track", "page", "screen", "group", "alias")},
+    **{f"/v1/{kind}": kind for kind in ("identify", "track", "page", "screen", "group", "alias", "merge")},
     "/v1/i": "identify",
     "/v1/t": "track",
     "/v1/p": "page",
@@ -48,6 +48,7 @@ _STATUS = {
     500: "500 Internal Server Error", 503: "503 Service Unavailable",
 }  # fmt: skip
 _ORIGIN = ("Access-Control-Allow-Origin", "*")
+_UNCACHED = ("Cache-Control", "no-store")
 _JSON = [("Content-Type", "application/json"), _ORIGIN]
 _PREFLIGHT = [
     _ORIGIN,
@@ -86,7 +87,7 @@ _about = msgspec.json.Decoder(About).decode
 
 
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answers /v1/, /beacon/ and /pixel/ requests."""
+    """Answers /v1/, /beacon/, /pixel/ and /sourceConfig requests."""
     try:
         return _dispatch(environ, start_response)
     except Refused as refused:
@@ -109,11 +110,11 @@ def application(environ: Environ, start_response: StartResponse) -> Iterable[byt
 def _dispatch(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
     path, method = environ.get("PATH_INFO", "/").rstrip("/"), environ["REQUEST_METHOD"]
     kind = SINGLE.get(path)
-    if kind is None and path not in BATCH and path != METRICS:
+    if kind is None and path not in BATCH and path != METRICS and method != "OPTIONS":
         if method == "GET" and (page := _page(environ, path)):
             return _respond(start_response, 200, *page)
         raise Refused(404, "not_found", "There is no such endpoint.")
-    if method == "OPTIONS":
+    if method == "OPTIONS":  # on any path: a preflight that fails hides the answer that would say why
         start_response(_STATUS[204], _PREFLIGHT)
         return []
     if method != "POST":
@@ -191,7 +192,12 @@ def _page(environ: Environ, path: str) -> tuple[bytes, list[tuple[str, str]]] | 
         key = path.removeprefix("/v1/projects/").removesuffix("/settings")
         if _enabled(key) is None:
             raise Refused(404, "not_found", "There is no such project.")
-        return browser.settings_of(key, environ), _JSON
+        return browser.settings_of(key, environ), [*_JSON, _UNCACHED]
+    if path == browser.SOURCE_CONFIG:
+        key = _authorization(environ.get("HTTP_AUTHORIZATION", "")) or browser.query(environ).get("writeKey", "")
+        if _enabled(key) is None:
+            raise Refused(401, "invalid_write_key", "The write key is missing or is not one of an enabled source.")
+        return browser.source_config_of(key), [*_JSON, _UNCACHED]
     kind = browser.PIXELS.get(path)
     if kind is None:
         return None
@@ -199,7 +205,7 @@ def _page(environ: Environ, path: str) -> tuple[bytes, list[tuple[str, str]]] | 
     with contextlib.suppress(Refused, Overloaded, DatabaseError, InterfaceError):
         write_key, event = browser.event_of(environ)
         accept(_source(environ, write_key), [event], received_at=datetime.now(UTC), gpc=_gpc(environ), kind=kind)
-    return browser.GIF, [("Content-Type", "image/gif"), ("Cache-Control", "no-store"), _ORIGIN]
+    return browser.GIF, [("Content-Type", "image/gif"), _UNCACHED, _ORIGIN]
 
 
 def _source(environ: Environ, write_key: object) -> SourceInfo:

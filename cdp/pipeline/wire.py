@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from cdp.catalogue.builtin import IDENTIFIER_NAMES
 from cdp.catalogue.identifiers import KINDS
 from cdp.catalogue.snapshot import Catalogue
 from cdp.catalogue.split import Split
@@ -19,7 +20,7 @@ from consent.record import Statement
 from identity.prepare import Observation
 
 TYPES = {"identify": 1, "track": 2, "page": 3, "screen": 4, "group": 5, "alias": 6, "merge": 6}
-_DIMENSION = {"identify": "trait", "track": "property", "page": "property", "screen": "property"}
+_DIMENSION = {"identify": "trait", "track": "property", "page": "property", "screen": "property", "group": "group"}
 _BODY = {"identify": "traits", "track": "properties", "page": "properties", "screen": "properties", "group": "traits"}
 
 
@@ -55,10 +56,13 @@ def _identifiers(event: Mapping[str, Any], catalogue: Catalogue) -> Iterator[tup
     for external in context.get("externalIds") or ():
         if isinstance(external, Mapping) and external.get("type") in KINDS and external.get("id"):
             yield str(external["type"]), str(external["id"])
-    if event.get("type") in {"alias", "merge"} and event.get("previousId"):
+    if event.get("type") == "alias" and event.get("previousId"):
         # The previous id was a user id or an anonymous id: nothing on the wire tells which.
         yield "user_id", str(event["previousId"])
         yield "anonymous_id", str(event["previousId"])
+    if event.get("type") == "merge":
+        for said in event["mergeProperties"]:
+            yield IDENTIFIER_NAMES[said["type"]], str(said["value"])
 
 
 def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, occurred_at: datetime) -> Reading:

@@ -18,6 +18,7 @@ from tests.people import ALICE
 
 Counts = Callable[[], dict[str, int]]
 TRACK = {"event": "Order Completed", "userId": ALICE.user_id, "messageId": "m-1"}
+MERGED = [{"type": "email", "value": ALICE.email}, {"type": "mobile", "value": ALICE.phone}]
 BODIES: dict[str, dict[str, Any]] = {
     "identify": {"userId": "u", "traits": {"plan": "gold"}},
     "track": {"userId": "u", "event": "Order Completed"},
@@ -48,6 +49,17 @@ def test_batches(call: Call, path: str, counts: Counts) -> None:
     batch = [body | {"type": kind, "messageId": kind} for kind, body in BODIES.items()]
     assert call(path, {"batch": batch}).body == b'{"success":true}'
     assert counts() == {"accepted": 6, "pending": 6}
+
+
+def test_a_merge_call(call: Call) -> None:
+    body = {"userId": ALICE.user_id, "mergeProperties": MERGED}
+    assert call("/v1/merge", body).body == b'{"success":true}'
+    assert call("/v1/batch", {"batch": [body | {"type": "merge"}]}).status == 200
+    assert [each.event["mergeProperties"] for each in taken()] == [MERGED, MERGED]
+    answer = call("/v1/merge", {"userId": ALICE.user_id, "mergeProperties": {}})
+    assert (answer.status, answer.json()["code"]) == (400, "invalid_merge")
+    assert answer.json()["message"].endswith("Field: mergeProperties.")
+    assert Rejection.objects.get().reason == "invalid_merge"
 
 
 def test_an_empty_batch_is_fine(call: Call, counts: Counts) -> None:
@@ -136,6 +148,16 @@ def test_limits(call: Call, counts: Counts, settings: Any) -> None:
         ({"type": "track", "userId": "u", "event": 5}, "invalid_field", "event"),
         ({"type": "group", "userId": "u"}, "missing_group", "groupId"),
         ({"type": "alias", "userId": "u"}, "missing_previous", "previousId"),
+        ({"type": "merge", "userId": "u"}, "invalid_merge", "mergeProperties"),
+        ({"type": "merge", "userId": "u", "mergeProperties": MERGED[:1]}, "invalid_merge", "mergeProperties"),
+        ({"type": "merge", "userId": "u", "mergeProperties": MERGED * 6}, "invalid_merge", "mergeProperties"),
+        ({"type": "merge", "userId": "u", "mergeProperties": [*MERGED, 7]}, "invalid_merge", "mergeProperties"),
+        (
+            {"type": "merge", "userId": "u", "mergeProperties": [*MERGED, {"type": "shoe", "value": "7"}]},
+            "invalid_merge",
+            "mergeProperties",
+        ),
+        ({"type": "merge", "mergeProperties": MERGED}, "missing_id", "userId"),
         ({"type": "identify", "userId": "u", "traits": "x"}, "invalid_field", "traits"),
         ({"type": "page", "userId": "u", "context": [1]}, "invalid_field", "context"),
         ({"type": "page", "userId": "u", "timestamp": "soon"}, "bad_timestamp", "timestamp"),
@@ -268,8 +290,34 @@ def test_other_methods_and_paths(call: Call) -> None:
 
 def test_settings_for_the_browser_sdk(call: Call, shop: Shop) -> None:
     answer = call(f"/v1/projects/{shop.key}/settings", method="GET", auth="")
-    assert answer.json()["integrations"]["Segment.io"]["apiHost"] == "testserver/v1"
-    assert call("/v1/projects/wrong/settings", method="GET", auth="").status == 404
+    ours = answer.json()["integrations"]["Segment.io"]
+    assert (ours["apiHost"], ours["protocol"], ours["apiKey"]) == ("testserver/v1", "http", shop.key)
+    assert answer.json()["metrics"]["sampleRate"] == 0  # the SDK does not report on itself to anybody
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    answer = call("/v1/projects/wrong/settings", method="GET", auth="")
+    assert (answer.status, answer.json()["code"]) == (404, "not_found")
+
+
+def test_the_protocol_that_the_browser_sdk_is_told(call: Call, shop: Shop, settings: Any) -> None:
+    def told(**headers: str) -> str:
+        answer = call(f"/v1/projects/{shop.key}/settings", method="GET", auth="", **headers)
+        return str(answer.json()["integrations"]["Segment.io"]["protocol"])
+
+    assert told(x_forwarded_proto="https") == "https"
+    assert told(x_forwarded_proto="gopher") == "http"
+    settings.PUBLIC_URL = "https://testserver"  # a proxy that says nothing
+    assert told() == "https"
+
+
+def test_source_config_for_rudderstacks_browser_sdk(call: Call, shop: Shop) -> None:
+    preflight = call("/sourceConfig/", method="OPTIONS", auth="", origin="https://shop.example")
+    assert (preflight.status, preflight.headers["Access-Control-Allow-Origin"]) == (204, "*")
+    source = call("/sourceConfig/", method="GET", query="p=npm&v=3.34.1").json()["source"]
+    assert (source["enabled"], source["writeKey"], source["destinations"]) == (True, shop.key, [])
+    assert call("/sourceConfig/", method="GET", auth="", query=f"writeKey={shop.key}").status == 200
+    answer = call("/sourceConfig/", method="GET", auth=basic("wk_wrong"))
+    assert (answer.status, answer.json()["code"]) == (401, "invalid_write_key")
 
 
 def test_a_pixel_is_always_an_image(call: Call, shop: Shop, counts: Counts) -> None:

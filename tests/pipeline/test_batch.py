@@ -83,6 +83,20 @@ def test_an_anonymous_visit_joins_the_person_who_signs_in(shop: SourceInfo) -> N
     assert scalar("SELECT count(*) FROM identity_profile") == 1
 
 
+def test_a_merge_call_makes_two_identifiers_one_person(shop: SourceInfo) -> None:
+    send(shop, identify("u-1", email=ALICE.email), identify("u-2", phone=ALICE.phone))
+    assert scalar("SELECT count(*) FROM identity_profile") == 2
+    said = [{"type": "email", "value": ALICE.email}, {"type": "mobile", "value": ALICE.phone}]
+    merge = {"type": "merge", "anonymousId": "a-1", "messageId": "merge-1", "mergeProperties": said}
+    assert send(shop, merge) == {"stored": 1}
+    # Two customers whom their own shop tells apart are not joined by an address and a number alone ...
+    assert scalar("SELECT count(*) FROM identity_profile") == 2
+    ids = [{"type": "user_id", "value": "u-1"}, {"type": "userId", "value": "u-2"}]
+    assert send(shop, merge | {"messageId": "merge-2", "mergeProperties": ids}) == {"stored": 1}
+    # ... but by a statement about their very ids.
+    assert scalar("SELECT count(*) FROM identity_profile") == 1
+
+
 def test_no_permission_is_denied_counted_and_not_kept(clean: None) -> None:
     ensure_purpose("newsletter", basis="consent", by=audit.SYSTEM)
     source, _ = create("letters", purposes=[("newsletter", "consent")], by=audit.SYSTEM)
