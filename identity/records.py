@@ -13,7 +13,7 @@ from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
 from identity import names
-from identity.arrays import uuids
+from cdp.arrays import uuids
 from identity.names import Person
 from identity.rules import Holder
 from identity.traits import Stamped, whole

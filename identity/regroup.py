@@ -13,7 +13,7 @@ from cdp import outbox
 from cdp.ids import uuid7
 from consent import parties
 from identity import history, profilerows, records, relink, rules
-from identity.arrays import uuids
+from cdp.arrays import uuids
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
 from identity.records import Rec

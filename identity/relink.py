@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import connection
 
 from identity import records, rules
-from identity.arrays import uuids
+from cdp.arrays import uuids
 from identity.records import Rec
 
 # digest -> {record: (kind, when first seen)}

@@ -11,7 +11,9 @@ class VaultConfig(AppConfig):
 
     def ready(self) -> None:
         """Rooms get ready from the ground up, so the vault's holder is the first: and the last to erase."""
+        from cdp import arrays
         from cdp.vault.holder import Keys
         from cdp.vault.holders import register
 
+        arrays.register()  # before any room asks the database
         register(Keys())
