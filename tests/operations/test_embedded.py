@@ -290,6 +290,26 @@ def test_a_stale_pid_file_and_a_removed_directory(data_dir: Path) -> None:
     assert eventually(lambda: not left_over(data_dir)), left_over(data_dir)
 
 
+@pytest.mark.parametrize("seconds", [0, 0.4, 2])
+def test_a_directory_removed_and_made_anew_while_its_old_servers_still_run(data_dir: Path, seconds: float) -> None:
+    with Lease(data_dir):
+        old = pid_of(data_dir, "postgres")
+    time.sleep(seconds)  # The servers outlive their last lease by some seconds.
+    remove(data_dir)
+    with Lease(data_dir) as urls:
+        assert pid_of(data_dir, "postgres") != old
+        assert answers(urls.database_url)
+        time.sleep(1)  # By now the old supervisor has noticed: it must not take the new one's files for its own.
+        assert answers(urls.database_url)
+        assert broker_answers(data_dir)
+
+
+def remove(directory: Path) -> None:
+    """rm -rf, again while the servers still write into it."""
+    while directory.exists():
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def test_a_server_that_cannot_start_says_so_soon(data_dir: Path) -> None:
     (data_dir / "postgres").mkdir(parents=True)
     (data_dir / "postgres" / "mine.txt").write_text("not a cluster")

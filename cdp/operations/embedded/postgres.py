@@ -126,6 +126,15 @@ class Postgres:
             self.child = None
         self.clear()
 
+    def abandon(self) -> None:
+        """Immediate shutdown of a cluster whose files are gone: it writes nothing more, and no file is touched here."""
+        if self.child is not None:
+            processes.end(self._child_left, [(signal.SIGQUIT, 5), (signal.SIGKILL, 5)])
+            self.child = None
+
+    def _child_left(self) -> list[int]:
+        return [self.child.pid] if self.child is not None and self.child.poll() is None else []
+
     def _shut_down(self, postmaster: int) -> None:
         def left() -> list[int]:
             if self.child is not None:

@@ -53,6 +53,12 @@ def working_in(directory: Path) -> list[int]:
     return found
 
 
+def named(ending: str) -> list[int]:
+    """Processes whose command line ends so. Empty where there is no /proc."""
+    candidates = (int(entry.name) for entry in _PROC.glob("[0-9]*"))
+    return [pid for pid in candidates if command(pid).endswith(ending) and is_alive(pid)]
+
+
 def end(pids: Callable[[], Iterable[int]], steps: Iterable[tuple[signal.Signals, float]]) -> bool:
     """Send each signal to all ``pids()`` and wait its seconds, until none is left. True when none is left."""
     for number, seconds in steps:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from cdp.operations.embedded import locks, postgres, valkey
+from cdp.operations.embedded import locks, postgres, processes, valkey
 from cdp.operations.embedded.layout import EmbeddedServerError, Layout, claim, make_secrets, open_run_dir
 from cdp.operations.embedded.privileges import reaching, server_account
 from cdp.operations.embedded.relocation import copy_program, relocate
@@ -32,6 +32,7 @@ class Server(Protocol):
     def is_ready(self) -> bool: ...
     def after_start(self) -> None: ...
     def end(self) -> None: ...
+    def abandon(self) -> None: ...
 
 
 class DoesNotStartError(RuntimeError):
@@ -114,6 +115,7 @@ class Supervisor:
             return  # Another supervisor was faster.
         self.report("starting")
         try:
+            self._outlive_predecessor()
             self._loop()
         except (DoesNotStartError, EmbeddedServerError, OSError) as error:
             say(f"failed: {error}")
@@ -122,6 +124,16 @@ class Supervisor:
         else:
             self.end()
             self.report("stopped")
+
+    def _outlive_predecessor(self) -> None:
+        """When DATA_DIR was removed and made anew, the supervisor of the old one may not have noticed yet."""
+        name = f"supervise --data-dir {self.layout.data_dir}"
+
+        def others() -> list[int]:
+            return [pid for pid in processes.named(name) if pid != os.getpid()]
+
+        if not processes.end(others, [(signal.SIGTERM, 30)]):
+            raise EmbeddedServerError(f"processes of an earlier {self.layout.data_dir} do not end: {others()}")
 
     def _loop(self) -> None:
         self._meet_wishes()  # Also when we shall end at once: what a killed supervisor left must go.
@@ -188,6 +200,11 @@ class Supervisor:
 
     def end(self) -> None:
         """End the servers and forget who wanted them."""
+        if self._moved_away():
+            for watch in self.watches.values():
+                watch.server.abandon()
+            say("DATA_DIR is gone, and so are its servers")
+            return
         self.report("stopping")
         for watch in self.watches.values():
             watch.ready = False
@@ -204,9 +221,10 @@ class Supervisor:
         for name, watch in self.watches.items():
             pid = watch.server.child.pid if watch.server.child else None
             state["servers"][name] = {"pid": pid, "ready": watch.ready, "starts": watch.starts}
-        if state != self.reported:
+        # Where DATA_DIR was, there may be a new one by now: its state is not ours to tell.
+        if state != self.reported and not self._moved_away():
             self.reported = state
-            with suppress(FileNotFoundError):  # DATA_DIR may have been removed.
+            with suppress(FileNotFoundError):
                 self.layout.write_state(state)
 
 

@@ -99,6 +99,11 @@ class Valkey:
 
     def end(self) -> None:
         """Ask the server to go, and wait."""
+        self.abandon()
+        self.clear()
+
+    def abandon(self) -> None:
+        """The same for a server whose DATA_DIR is gone: no file is touched."""
         if self.child is not None:
             self.child.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -107,7 +112,6 @@ class Valkey:
                 self.child.kill()
                 self.child.wait(timeout=5)
             self.child = None
-        self.clear()
 
     def _left(self) -> list[int]:
         if self.child is not None:
