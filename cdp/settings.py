@@ -255,6 +255,12 @@ WORKER_PROCESSES = env_int("WORKER_PROCESSES", 1)
 PIPELINE_BATCH = env_int("PIPELINE_BATCH", 2000)
 RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and error reports are kept (04)
 
+# Requests in a time (100/s, 600/m); none: no limit. Of an API key, a signed-in person, a source on the wire.
+RATE_LIMIT_KEYS = env("RATE_LIMIT_KEYS", "1000/s")
+RATE_LIMIT_PEOPLE = env("RATE_LIMIT_PEOPLE", "100/s")
+RATE_LIMIT_SOURCES = env("RATE_LIMIT_SOURCES", "none")
+RATE_LIMIT_URL = env("RATE_LIMIT_URL", CELERY_BROKER_URL)  # Valkey or Redis; with another broker each process counts alone
+
 # --- doors ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -264,7 +270,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PERMISSION_CLASSES": ["cdp.access.permission.ScopeRequired"],
     "DEFAULT_PAGINATION_CLASS": "cdp.access.pagination.CursorPagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["cdp.access.body.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "cdp.access.openapi.Schema",
     "EXCEPTION_HANDLER": "cdp.access.problems.handler",
     "PAGE_SIZE": 50,

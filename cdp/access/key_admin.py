@@ -16,6 +16,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from cdp.access import keys
 from cdp.access.audited_admin import AuditedAdmin
+from cdp.access.buckets import parse
 from cdp.access.models import ApiKey
 from cdp.access.principals import actor_of
 from cdp.access.scopes import ROOMS, SCOPES
@@ -40,7 +41,16 @@ class KeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable a
 
     class Meta:
         model = ApiKey
-        fields = ("name", "scopes", "purpose", "source_ids", "expires_at")
+        fields = ("name", "scopes", "purpose", "source_ids", "rate", "expires_at")
+
+    def clean_rate(self) -> str:
+        """A rate in normal form. Raises ValidationError."""
+        text = str(self.cleaned_data["rate"]).strip().lower()
+        try:
+            parse(text)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+        return text
 
 
 def state(key: ApiKey, *, at: datetime) -> str:
@@ -88,7 +98,7 @@ class ApiKeyAdmin(AuditedAdmin):
             super().save_model(request, obj, form, change)
             return
         made, token = keys.create_key(
-            obj.name, obj.scopes, actor_of(request), obj.source_ids, obj.expires_at, obj.purpose
+            obj.name, obj.scopes, actor_of(request), obj.source_ids, obj.expires_at, obj.purpose, obj.rate
         )
         obj.__dict__.update(made.__dict__)
         self._token(request, token)

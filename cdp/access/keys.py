@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from cdp.access.buckets import parse as parse_rate
 from cdp.access.models import ApiKey
 from cdp.access.scopes import parse_all
 from cdp.audit import Actor, record
@@ -72,10 +73,12 @@ def create_key(
     sources: Iterable[UUID] = (),
     expires_at: datetime | None = None,
     purpose: str = "operate",
+    rate: str = "",
 ) -> tuple[ApiKey, str]:
-    """A new key and its token, which is not kept and cannot be shown again. Raises UnknownScope, or ValueError
-    without any scope."""
+    """A new key and its token, which is not kept and cannot be shown again. `rate`: its own limit (`buckets.parse`), ""
+    for the installation's. Raises UnknownScope, or ValueError without any scope or for what is no rate."""
     held = parse_all(scopes)
+    parse_rate(rate)
     if not held:
         raise ValueError("a key without a scope opens nothing: name at least one")
     prefix, token = _new_token()
@@ -87,6 +90,7 @@ def create_key(
             scopes=held,
             source_ids=list(sources),
             purpose=purpose,
+            rate=rate.strip().lower(),
             expires_at=expires_at,
             created_by=f"{by.kind}:{by.id}",
         )
@@ -104,7 +108,7 @@ def rotate(key: ApiKey, *, by: Actor, at: datetime, overlap: timedelta = timedel
         if not old.is_live(at=at) or old.replaced_by_id:
             raise ValueError("only a live key that was not yet replaced can be rotated")
         expires_at = at + (old.expires_at - old.created_at) if old.expires_at else None
-        new, token = create_key(old.name, old.scopes, by, old.source_ids, expires_at, old.purpose)
+        new, token = create_key(old.name, old.scopes, by, old.source_ids, expires_at, old.purpose, old.rate)
         end = at + overlap
         old.expires_at = min(old.expires_at, end) if old.expires_at else end
         old.replaced_by = new

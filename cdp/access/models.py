@@ -29,6 +29,13 @@ class ApiKey(models.Model):
     scopes = ArrayField(models.CharField(max_length=40), default=list)
     source_ids = ArrayField(models.UUIDField(), default=list, blank=True, help_text="Only these sources; empty: all.")
     purpose = models.CharField(max_length=60, default="operate", help_text="The purpose this system reads for.")
+    rate = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its own rate limit: 100/s, 600/m, 5000/d, or none; empty: the installation's.",
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
     last_used_at = models.DateTimeField(null=True, editable=False)
@@ -63,3 +70,17 @@ class ApiKey(models.Model):
     def allows_source(self, source_id: UUID) -> bool:
         """Is the source within the key's limits?"""
         return not self.source_ids or source_id in self.source_ids
+
+
+class KeptAnswer(models.Model):
+    """The answer to a change that was sent with an `Idempotency-Key` (`idempotency.py`), for whoever sends it again."""
+
+    digest = models.UUIDField(primary_key=True, help_text="Keyed digest of caller and key.")
+    sealed = models.BinaryField()
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.digest)

@@ -6,9 +6,10 @@ A view names its scopes: `scopes = "segments:read"`, or by method `scopes = {"GE
 
 from typing import Any, ClassVar
 
-from rest_framework import generics, views, viewsets
+from rest_framework import generics, viewsets
 
 from cdp.access.authentication import KeyAuthentication, SessionAuthentication
+from cdp.access.door import Door
 from cdp.access.etags import conditional, etag_of, tagged
 from cdp.access.pagination import CursorPagination, Page, answer
 from cdp.access.permission import Forbidden, ScopeRequired, Scopes, scope_needed
@@ -40,26 +41,26 @@ __all__ = [
 ]
 
 
-class View(views.APIView):
+class View(Door):
     """A door of its own kind."""
 
     scopes: ClassVar[Scopes]
 
 
-class GenericView(generics.GenericAPIView[Any]):
+class GenericView(Door, generics.GenericAPIView[Any]):
     """A door to rows, with queryset and serializer."""
 
     scopes: ClassVar[Scopes]
 
 
-class ReadOnlyViewSet(viewsets.ReadOnlyModelViewSet[Any]):
+class ReadOnlyViewSet(Door, viewsets.ReadOnlyModelViewSet[Any]):
     """List and detail."""
 
     scopes: ClassVar[Scopes]
     lookup_value_converter = "uuid"
 
 
-class ViewSet(viewsets.GenericViewSet[Any]):
+class ViewSet(Door, viewsets.GenericViewSet[Any]):
     """Combine it with DRF's mixins, or write list(), retrieve(), create() ... that each call one verb."""
 
     scopes: ClassVar[Scopes]

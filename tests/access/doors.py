@@ -3,13 +3,14 @@
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.urls import include, path
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.access.problems import Problem
-from cdp.access.rest import GenericView, Page, View, answer, conditional, sees_identifying, tagged
+from cdp.access.rest import Forbidden, GenericView, Page, View, answer, audited, conditional, sees_identifying, tagged
 from cdp.urls import handler400, handler403, handler404, handler500
 
 __all__ = ["handler400", "handler403", "handler404", "handler500"]
@@ -74,6 +75,25 @@ class Groups(GenericView):
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
 
+class Makes(View):
+    """Makes a group; `name` decides how it ends."""
+
+    scopes = {"POST": "segments:write"}
+
+    def post(self, request: Request) -> Response:
+        name = request.data["name"]
+        with transaction.atomic():
+            made = Group.objects.create(name=name)
+            if name == "refused":
+                raise Problem(409, "taken", "It is taken")
+            if name == "broken":
+                raise RuntimeError("alice@example.com")
+        if name == "denied":
+            audited(request, "group.deny", object=("group", made.pk), outcome="denied")
+            raise Forbidden("Not this one.")
+        return tagged(Response({"id": made.pk}, status=201), made.pk)
+
+
 class Numbers(View):
     scopes = "segments:read"
 
@@ -94,6 +114,7 @@ urlpatterns = [
                 path("broken/", Broken.as_view()),
                 path("versioned/", Versioned.as_view()),
                 path("groups/", Groups.as_view()),
+                path("makes/", Makes.as_view()),
                 path("numbers/", Numbers.as_view()),
             ]
         ),

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from cdp.access.keys import create_key
-from cdp.access.scopes import SCOPES, UnknownScope
+from cdp.access.scopes import SCOPES
 from cdp.audit import Actor
 
 
@@ -41,6 +41,7 @@ class Command(BaseCommand):
             "--expires", metavar="WHEN", help="90d, 2027-01-31 or 2027-01-31T12:00:00Z; never if absent"
         )
         parser.add_argument("--purpose", default="operate", help="the purpose this system reads for (default: operate)")
+        parser.add_argument("--rate", default="", help="its own rate limit: 100/s, 600/m, 5000/d, or none")
         parser.add_argument("--source", action="append", default=[], metavar="ID", help="only this source (its id)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -58,8 +59,9 @@ class Command(BaseCommand):
                 sources,
                 _expiry(options["expires"]),
                 options["purpose"],
+                options["rate"],
             )
-        except UnknownScope as error:
+        except ValueError as error:
             raise CommandError(str(error)) from None
         self.stderr.write(f"API key of {key.name}, scopes {' '.join(key.scopes)}. It is shown this once:")
         self.stdout.write(token)

@@ -1,0 +1,56 @@
+"""What happens at every REST door before and after its own work, beside DRF's authentication and permission.
+
+Before: the query is legible, the caller is within its rate, and a change that carries an `Idempotency-Key` happens once.
+After: the rate is told. The order matters: a caller over its rate costs no permission check and writes no audit entry.
+"""
+
+from functools import partial
+from typing import Any
+
+from django.http.response import HttpResponseBase
+from rest_framework import views
+from rest_framework.request import Request
+
+from cdp.access import idempotency, rates
+from cdp.access.problems import Problem
+
+
+def _check_query(request: Request) -> None:
+    """PostgreSQL keeps no NUL in a text, so no filter can mean one."""
+    for name, value in request.query_params.items():
+        if "\0" in name or "\0" in value:
+            raise Problem(
+                400, "invalid", "The query cannot be read", field="query", remedy="Leave out the character NUL (%00)."
+            )
+
+
+class Door(views.APIView):
+    """The base of `View`, `GenericView` and the view sets of `rest.py`."""
+
+    _allowance: rates.Allowance | None = None
+
+    def perform_authentication(self, request: Request) -> None:
+        """Who asks, and whether they ask too often: raises a 429 Problem."""
+        super().perform_authentication(request)
+        self._allowance = rates.spend(request)
+        if self._allowance is not None and not self._allowance.granted:
+            raise rates.too_many(self._allowance)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """DRF's checks, then ours. A change with an `Idempotency-Key` gets its handler wrapped: DRF looks it up next."""
+        super().initial(request, *args, **kwargs)
+        _check_query(request)
+        key = idempotency.key_of(request, self)
+        if key is not None:
+            method = (request.method or "").lower()
+            setattr(self, method, partial(idempotency.once, key, getattr(self, method)))
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Tells the rate that is left."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self._allowance is not None:
+            for name, value in rates.headers(self._allowance).items():
+                response[name] = value
+        return response
