@@ -77,6 +77,8 @@ KEYRING = Path(env("KEYRING", str(DATA_DIR.parent / f"{DATA_DIR.name}.keyring.js
 KEYRING_INSIDE_DATA_DIR = env_bool(
     "KEYRING_INSIDE_DATA_DIR", False
 )  # else refused: copies of the data would hold its keys
+# What was erased, so that a restored backup does not bring it back; kept apart from the databases, like the keyring.
+ERASURE_JOURNAL = Path(env("ERASURE_JOURNAL", str(KEYRING.with_name(f"{KEYRING.stem}.erasures.jsonl")))).resolve()
 PORT = env_int("PORT", 8000)
 LISTEN = env("LISTEN", "127.0.0.1")
 PUBLIC_URL = env("PUBLIC_URL", f"http://localhost:{PORT}").rstrip("/")

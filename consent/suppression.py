@@ -1,12 +1,12 @@
 """Suppression: identifiers that must not come back. Under a digest key of its own, so that it outlives erasure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 
-from cdp.vault import blind
+from cdp.vault import blind, journal
 
 _KIND = "suppression"
 
@@ -28,14 +28,28 @@ def suppressed(digests: Iterable[UUID]) -> set[UUID]:
 
 
 def suppress(digests: Iterable[UUID], *, reason: str, at: datetime) -> int:
-    """Suppresses digests, in the caller's transaction; returns how many were new. The caller writes the audit entry."""
+    """Suppresses digests, in the caller's transaction; returns how many were new. The caller writes the audit entry.
+
+    First it is written into the erasure journal; raises JournalError when it cannot."""
     given = sorted(_doubly(digests))
-    if not given:
+    journal.suppressed(given, reason=reason[:40], at=at)
+    return _insert(dict.fromkeys(given, (reason[:40], at)))
+
+
+def reinstate(rows: Mapping[UUID, tuple[str, datetime]]) -> int:
+    """Suppresses what the erasure journal says was suppressed (digest as stored -> reason, time), in the caller's
+    transaction; returns how many were not there."""
+    return _insert(rows)
+
+
+def _insert(rows: Mapping[UUID, tuple[str, datetime]]) -> int:
+    if not rows:
         return 0
+    reasons, times = [reason for reason, _ in rows.values()], [at for _, at in rows.values()]
     with connection.cursor() as cursor:
         cursor.execute(
-            "insert into consent_suppression (digest, reason, at) select d, %s, %s from unnest(%s::uuid[]) as t(d) "
-            "on conflict do nothing",
-            [reason[:40], at, given],
+            "insert into consent_suppression (digest, reason, at) "
+            "select * from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) on conflict do nothing",
+            [list(rows), reasons, times],
         )
         return int(cursor.rowcount)

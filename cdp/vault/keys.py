@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 
-from cdp.vault import epochs
+from cdp.vault import epochs, journal
 from cdp.vault.aad import aad
 from cdp.vault.cipher import KEY_BYTES, Key, Unsealable
 from cdp.vault.remembered import Remembered
@@ -82,8 +82,9 @@ def load(record_ids: Iterable[UUID]) -> dict[UUID, Key]:
 
 def destroy(record_ids: Iterable[UUID]) -> int:
     """Deletes the keys of records; how many there were. What was sealed under them is closed from now on here, and in
-    backups once the epoch is shredded."""
+    backups once the epoch is shredded. First it is written into the erasure journal; raises JournalError when it cannot."""
     ids = sorted(set(record_ids))
+    journal.destroyed(ids)
     with connections[VAULT].cursor() as cursor:
         cursor.execute("DELETE FROM vault_datakey WHERE record_id = ANY(%s)", [ids])
         gone = int(cursor.rowcount)
