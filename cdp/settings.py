@@ -59,7 +59,7 @@ def database(url: str) -> dict[str, Any]:
         raise ImproperlyConfigured("a database URL must begin with postgresql://")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "cdp.database",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

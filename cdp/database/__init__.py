@@ -1,0 +1,1 @@
+"""The PostgreSQL connection: a health check that costs nothing, and reads that share a round trip (`together`)."""
