@@ -124,7 +124,7 @@ def _fields() -> list[Builtin]:
     return made
 
 
-# Segment's specs: Ecommerce v2, Mobile, B2B SaaS, Email, Live Chat, A/B Testing, Video.
+# Segment's specs: Ecommerce v2, Mobile, B2B SaaS, Email, Live Chat, A/B Testing, Video; and update_profile's own two.
 _EVENTS = """
 Products Searched|Product List Viewed|Product List Filtered|Promotion Viewed|Promotion Clicked|Product Clicked
 Product Viewed|Product Added|Product Removed|Cart Viewed|Checkout Started|Checkout Step Viewed|Checkout Step Completed
@@ -139,6 +139,7 @@ Trial Started|Trial Ended
 Email Delivered|Email Bounced|Email Link Clicked|Email Marked as Spam|Email Opened|Unsubscribed
 Live Chat Conversation Started|Live Chat Conversation Ended|Live Chat Message Sent|Live Chat Message Received
 Experiment Viewed
+Behavior Recorded|Transaction Recorded
 Video Playback Started|Video Playback Paused|Video Playback Interrupted|Video Playback Buffer Started
 Video Playback Buffer Completed|Video Playback Seek Started|Video Playback Seek Completed|Video Playback Resumed
 Video Playback Completed|Video Content Started|Video Content Playing|Video Content Completed|Video Ad Started
