@@ -66,8 +66,10 @@ class _Candidate:
     at: str
 
 
-def survivors(contributions: Sequence[Contribution]) -> list[Survivor]:
-    """The golden value of every trait that has one, sorted by trait. A trait last said to be null has none there."""
+def survivors(contributions: Sequence[Contribution], rules: Mapping[str, tuple[str, ...]] = RULES) -> list[Survivor]:
+    """The golden value of every trait that has one, sorted by trait. A trait last said to be null has none there.
+
+    `rules`: those of a trait, after the ones that ALWAYS come first; DEFAULT for a trait that it does not name."""
     by_trait: dict[str, list[_Candidate]] = {}
     for said in contributions:
         for trait in {**said.facts, **said.sealed}:
@@ -76,14 +78,14 @@ def survivors(contributions: Sequence[Contribution]) -> list[Survivor]:
                 continue
             at = (said.facts.get(trait) or said.sealed[trait])[1]
             by_trait.setdefault(trait, []).append(_Candidate(said, value, "", at))
-    return [_survivor(trait, by_trait[trait]) for trait in sorted(by_trait)]
+    return [_survivor(trait, by_trait[trait], rules.get(trait, DEFAULT)) for trait in sorted(by_trait)]
 
 
-def _survivor(trait: str, candidates: list[_Candidate]) -> Survivor:
+def _survivor(trait: str, candidates: list[_Candidate], rules: tuple[str, ...]) -> Survivor:
     if len(candidates) == 1:
         winner, rule = candidates[0], "only_value"
     else:
-        winner, rule = _choose(RULES.get(trait, DEFAULT), candidates)
+        winner, rule = _choose(rules, candidates)
     said = winner.said
     return Survivor(
         trait, winner.value, said.facts.get(trait), said.sealed.get(trait), record=said.record, rule=rule, at=winner.at

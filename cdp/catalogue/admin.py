@@ -20,6 +20,7 @@ from cdp.catalogue.declare import InvalidDeclaration, accept, declare, declare_n
 from cdp.catalogue.identifiers import KINDS
 from cdp.catalogue.models import Field, Overflow
 from cdp.catalogue.observe import MOST, open_name
+from cdp.catalogue.snapshot import SCOPES
 
 _SHOWN_CLASSES = (("fact", "Fact: stands in clear, usable in rules"), ("identifying", "Identifying: sealed"))
 
@@ -193,7 +194,7 @@ class FieldAdmin(AuditedAdmin):
             raise PermissionDenied
         groups = [
             {"title": f"{scope.capitalize()} fields", "fields": [it for it in FIELDS if it.scope == scope]}
-            for scope in ("trait", "property", "context")
+            for scope in SCOPES
         ]
         groups.append({"title": "Event names", "fields": [Builtin("event", name, "fact", "name") for name in EVENTS]})
         context = {**self.admin_site.each_context(request), "title": "Built-in declarations", "groups": groups}

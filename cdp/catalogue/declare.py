@@ -64,8 +64,8 @@ def declare_named(
     identifier: str = "",
     purposes: Iterable[str] = (),
 ) -> Field:
-    """Declares a path of a scope (`trait`, `property`, `context`), or an event's name (scope `event`, type `name`, class
-    `fact`), seen or not. Declaring the same again changes nothing. Raises InvalidDeclaration."""
+    """Declares a path of a scope (`trait`, `group`, `property`, `context`), or an event's name (scope `event`, type `name`,
+    class `fact`), seen or not. Declaring the same again changes nothing. Raises InvalidDeclaration."""
     _check(scope, name, type, data_class, identifier)
     wanted = {
         "name": name, "type": type, "data_class": data_class, "identifier": identifier, "purposes": sorted(set(purposes)),

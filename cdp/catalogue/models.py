@@ -8,11 +8,12 @@ from cdp.ids import uuid7
 
 
 class Field(models.Model):
-    """A trait, property, context key or event name. Its name stands in clear only once a person (or the built-in
-    list of the wire's own names) has declared it: a key can be personal data too."""
+    """A trait of a person or of a group, a property, context key or event name. Its name stands in clear only once a person
+    (or the built-in list of the wire's own names) has declared it: a key can be personal data too."""
 
     class Scope(models.TextChoices):
         TRAIT = "trait"
+        GROUP = "group"  # a trait of a company, household or team
         PROPERTY = "property"
         CONTEXT = "context"
         EVENT = "event"  # the name of a track, page or screen call

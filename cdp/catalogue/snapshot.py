@@ -17,7 +17,7 @@ from cdp.catalogue.split import split as split_by
 
 _SECONDS = 1.0
 _MOST_DIGESTS = 20_000
-SCOPES = ("trait", "property", "context")
+SCOPES = ("trait", "group", "property", "context")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Catalogue:
         )
 
     def split(self, scope: str, values: Mapping[str, Any]) -> Split:
-        """Splits the values of one object of the wire (`trait`, `property` or `context`) into facts and the rest."""
+        """Splits the values of one object of the wire (`trait`, `group`, `property` or `context`) into facts and the rest."""
         return split_by(scope, self._trees[scope], values)
 
     def merge(self, facts: Mapping[str, Any], sealed: Mapping[str, Any]) -> dict[str, Any]:
