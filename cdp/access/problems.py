@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import override
 from django.views import defaults
@@ -139,6 +140,9 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, exceptions.APIException):
         status = error.status_code
         return Problem(status, "error", HTTPStatus(status).phrase)
+    if isinstance(error, RequestDataTooBig):
+        remedy = f"Send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+        return Problem(413, "too_large", "The body is too large", remedy=remedy)
     if isinstance(error, SuspiciousOperation):
         return Problem(400, "bad_request", "The request is not valid")
     return Problem(500, "internal", "Something went wrong here", remedy="Report the request id to the operator.")

@@ -1,7 +1,8 @@
 """The plumbing of every REST door: who asks, may they, as whom is it written down.
 
 A view names its scopes: `scopes = "segments:read"`, or by method `scopes = {"GET": "segments:read", "POST":
-"segments:write"}`. A view or a method without one is refused.
+"segments:write"}`. A view or a method without one is refused. For the API's description it says `versioned = True` if its
+objects come with an ETag, and in `problems = {"POST": (503,)}` with what else it answers than every door can.
 """
 
 from typing import Any, ClassVar

@@ -12,9 +12,10 @@ _CHUNK = 64 * 1024
 class Refused(Exception):
     """A request that is answered with an error. Holds no value of what was sent."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after: int = 2) -> None:
         super().__init__(code)
         self.status, self.code, self.message = status, code, message
+        self.retry_after = retry_after  # seconds; told with 429 and 503
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

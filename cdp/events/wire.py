@@ -16,6 +16,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
+from cdp.access import rates
 from cdp.events import browser
 from cdp.events.accept import Overloaded, Receipt, accept, reject
 from cdp.events.body import Refused, read_body
@@ -40,7 +41,6 @@ SINGLE = {
 }
 BATCH = frozenset({"/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch"})
 METRICS = "/v1/m"
-RETRY_AFTER = "2"  # seconds
 _SUCCESS = b'{"success":true}'
 _STATUS = {
     200: "200 OK", 204: "204 No Content", 400: "400 Bad Request", 401: "401 Unauthorized", 404: "404 Not Found",
@@ -214,6 +214,9 @@ def _source(environ: Environ, write_key: object) -> SourceInfo:
     source = _enabled(given) if isinstance(given, str) else None
     if source is None:
         raise Refused(401, "invalid_write_key", "The write key is missing or is not one of an enabled source.")
+    wait = rates.wire_wait(source.id)
+    if wait:
+        raise Refused(429, "rate_limited", "This source has reached its rate limit. Come back later.", retry_after=wait)
     return source
 
 
@@ -247,7 +250,7 @@ def _respond(
 
 
 def _error(start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
-    headers = [*_JSON, ("Retry-After", RETRY_AFTER)] if refused.status in {429, 503} else list(_JSON)
+    headers = [*_JSON, ("Retry-After", str(refused.retry_after))] if refused.status in {429, 503} else list(_JSON)
     if refused.status == 405:
         headers.append(("Allow", "POST, OPTIONS"))
     return _respond(

@@ -39,7 +39,7 @@ def test_every_operation_names_scope_sign_in_and_problems(description: dict[str,
             operation = item[method]
             assert operation["x-scope"] in SCOPES, path
             assert {"key": []} in operation["security"], path
-            assert {"401", "403", "default"} <= operation["responses"].keys(), path
+            assert {"400", "401", "403", "406", "429"} <= operation["responses"].keys(), path
             problem = operation["responses"]["401"]["content"]["application/problem+json"]["schema"]
             assert problem == {"$ref": "#/components/schemas/Problem"}
 
