@@ -6,7 +6,7 @@ ARGS ?=
 CASES ?= 200
 JOBS ?= 2
 
-.PHONY: demo up test laws bench lint schema lock install install-dev browser clean stop
+.PHONY: demo up test laws bench lint schema lock install install-dev sdks browser clean stop
 
 $(BIN)/uv:
 	$(PYTHON) -m venv $(VENV)
@@ -22,6 +22,16 @@ $(VENV)/.installed-dev: requirements-dev.txt | $(BIN)/uv
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
+
+# Public SDKs that the tests of the wire speak with (Node.js 20); without them those tests are skipped.
+SDKS := .data-test/sdks
+$(SDKS)/.installed: tests/sdks/package.json | $(BIN)/uv
+	mkdir -p $(SDKS)/node
+	cp tests/sdks/package.json $(SDKS)/node/
+	npm install --prefix $(SDKS)/node --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel error
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(SDKS)/segment-analytics-python-2.3.4 segment-analytics-python==2.3.4
+	touch $@
+sdks: $(SDKS)/.installed
 
 demo: install
 	$(BIN)/python manage.py demo $(ARGS)

@@ -1,19 +1,16 @@
-"""Segment's and RudderStack's own SDKs, unmodified, against the real web server."""
+"""Segment's and RudderStack's own SDKs for servers, unmodified, against the real web server."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+import pytest
 
-from cdp.events.claim import Claimed, claim
 from cdp.events.reads import reconciliation
 from cdp.sources import create
 from tests.events.conftest import ADMIN
+from tests.events.sdk_calls import MODULES, OLD_SEGMENT, YEAR_AGO, check, needs, needs_node, run, taken
 from tests.people import ALICE
 from tests.servers import Server
-
-YEAR_AGO = datetime.now(UTC) - timedelta(days=365)
 
 
 def _six_calls(client: Any) -> None:
@@ -26,20 +23,6 @@ def _six_calls(client: Any) -> None:
     client.flush()
 
 
-def _taken() -> dict[str, Claimed]:
-    with transaction.atomic():
-        return {each.event["type"]: each for each in claim(100)}
-
-
-def _check(taken: dict[str, Claimed]) -> None:
-    assert taken.keys() == {"identify", "track", "page", "screen", "group", "alias"}
-    assert taken["identify"].event["traits"] == {"email": ALICE.email, "plan": "gold"}
-    assert "traits" not in taken["identify"].event["context"]
-    assert taken["track"].event["properties"] == {"total": 12.5}
-    assert abs(taken["track"].occurred_at - YEAR_AGO) < timedelta(seconds=30)
-    assert taken["alias"].event["previousId"] == "a-1"
-
-
 def test_segment_analytics_python(server: Callable[..., Server]) -> None:
     from segment.analytics import Client
 
@@ -49,7 +32,7 @@ def test_segment_analytics_python(server: Callable[..., Server]) -> None:
         client = Client(key, host=server().url, gzip=packed, on_error=lambda *seen: errors.append(seen), max_retries=1)
         _six_calls(client)
         client.join()
-        _check(_taken())
+        check(taken())
     assert errors == []
     assert reconciliation(source.id)["accepted"] == 12
 
@@ -62,9 +45,33 @@ def test_rudder_sdk_python(server: Callable[..., Server]) -> None:
     client = Client(key, host=server().url, on_error=lambda *seen: errors.append(seen), max_retries=1)
     _six_calls(client)
     client.join()
-    _check(_taken())
+    check(taken())
     assert errors == []
     assert reconciliation(source.id)["accepted"] == 6
+
+
+@pytest.mark.parametrize(
+    ("script", "options"),
+    [
+        pytest.param("segment_python.py", {"version": "2.3.4", "gzip": False}, marks=needs(OLD_SEGMENT)),
+        pytest.param("segment_python.py", {"version": "2.3.4", "gzip": True}, marks=needs(OLD_SEGMENT)),
+        pytest.param("segment_node.js", {}, marks=[needs_node, needs(MODULES / "@segment" / "analytics-node")]),
+        *(
+            pytest.param(
+                "rudder_node.js",
+                {"gzip": packed},
+                marks=[needs_node, needs(MODULES / "@rudderstack" / "rudder-sdk-node")],
+            )
+            for packed in (True, False)
+        ),
+    ],
+)
+def test_sdks_that_live_elsewhere(server: Callable[..., Server], script: str, options: dict[str, Any]) -> None:
+    source, key = create.create("shop", by=ADMIN)
+    run(script, key, server().url, **options)
+    check(taken())
+    # Each SDK took the first answer for a success: one that did not would have sent again.
+    assert reconciliation(source.id) | {"pending": 0} == dict.fromkeys(reconciliation(source.id), 0) | {"accepted": 6}
 
 
 def test_an_sdk_with_a_wrong_key_is_told(server: Callable[..., Server]) -> None:
