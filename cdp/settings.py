@@ -47,9 +47,45 @@ def env_int(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number") from None
 
 
+def env_word(name: str, default: str, words: tuple[str, ...]) -> str:
+    """One of these words."""
+    value = env(name, default).lower()
+    if value not in words:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(words)}")
+    return value
+
+
 def env_list(name: str, default: str = "") -> list[str]:
     """Comma-separated words."""
     return [word.strip() for word in env(name, default).split(",") if word.strip()]
+
+
+def mail(url: str) -> dict[str, Any]:
+    """Django's settings of outgoing mail from `smtp://user:password@host:587?tls=1`, `smtps://...` (TLS from the first
+    byte), `console:` (written to standard output) or, with none, files below DATA_DIR/mail."""
+    if not url:
+        return {"EMAIL_BACKEND": "cdp.access.mailing.Files", "EMAIL_FILE_PATH": DATA_DIR / "mail"}
+    parts = urlsplit(url)
+    if parts.scheme == "console":
+        return {"EMAIL_BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or port == -1:
+        raise ImproperlyConfigured("EMAIL_URL looks like smtp://user:password@host:587?tls=1, smtps://... or console:")
+    tls = parse_qs(parts.query).get("tls", ["1" if port == 587 else "0"])[-1].lower()
+    if tls not in _TRUE | _FALSE:
+        raise ImproperlyConfigured("tls in EMAIL_URL is 1 (STARTTLS) or 0")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port or (465 if parts.scheme == "smtps" else 25),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp" and tls in _TRUE,
+    }
 
 
 def database(url: str) -> dict[str, Any]:
@@ -161,6 +197,7 @@ INSTALLED_APPS = [
     "cdp.access",
     "cdp.sources",
     "cdp.catalogue",
+    "cdp.alerts",
     "consent",
     "identity",
     "cdp.events",
@@ -311,13 +348,31 @@ UNFOLD: dict[str, Any] = {
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": "cdp.console.home.navigation"},
 }
 
-# --- logs: JSON lines, ids only (a personal value in a log line is a bug that the canary test finds) ----------------
+# --- mail ----------------------------------------------------------------------------------------------------------
+_mail = mail(env("EMAIL_URL"))
+EMAIL_CONFIGURED = _mail["EMAIL_BACKEND"] != "cdp.access.mailing.Files"
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_FILE_PATH = _mail.get("EMAIL_FILE_PATH")
+EMAIL_HOST, EMAIL_PORT = _mail.get("EMAIL_HOST", "localhost"), _mail.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.get("EMAIL_HOST_USER", ""), _mail.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_SSL, EMAIL_USE_TLS = _mail.get("EMAIL_USE_SSL", False), _mail.get("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", f"cdp@{_host or 'localhost'}")
+PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a mail works
+
+# --- watching ------------------------------------------------------------------------------------------------------
+METRICS_TOKEN = env("METRICS_TOKEN")  # none: /metrics answers this machine alone
+ALERT_EMAILS = env_list("ALERT_EMAILS")
+
+# --- logs: ids only (a personal value in a log line is a bug that the canary test finds) ------------------------------
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
 LOGGING: dict[str, Any] = {
+LOG_FORMAT = env_word("LOG_FORMAT", "json", ("json", "console"))
+ACCESS_LOG = env_word("ACCESS_LOG", "doors", ("all", "doors", "errors", "off"))
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "cdp.access.logs.formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "formatters": {"line": {"()": "cdp.access.logs.formatter", "form": LOG_FORMAT}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         # Their messages quote requests, statements and values.
@@ -325,4 +380,6 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "ERROR"},
         "axes": {"level": "ERROR"},
     },
+        "_granian": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
+        "granian.access": {"level": "ERROR", "propagate": False},  # it would write paths: ours writes patterns
 }

@@ -22,6 +22,7 @@ def gpc(request: HttpRequest) -> HttpResponse:
 # Each room's `urls.py` holds its part of /api/v1/.
 ROOMS = [
     "cdp.sources.urls",
+    "cdp.alerts.urls",
     "cdp.catalogue.urls",
     "consent.urls",
     "identity.urls",

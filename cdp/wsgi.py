@@ -11,12 +11,20 @@ from django.core.wsgi import get_wsgi_application
 _django = get_wsgi_application()
 
 from cdp.events import wire  # noqa: E402  (it needs Django set up)
+from cdp.operations import watch  # noqa: E402
+from cdp.operations.reporting import Reporter  # noqa: E402
+from cdp.operations.requests import measured  # noqa: E402
 
 WIRE = ("/v1/", "/beacon/", "/pixel/", "/sourceConfig")
 
 
-def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """WSGI (PEP 3333)."""
     if environ.get("PATH_INFO", "").startswith(WIRE):
         return wire.application(environ, start_response)
     return _django(environ, start_response)
+
+
+application = measured(_application)
+if os.environ.get("CDP_PROCESS") == "web":  # set by `serve`: a test or a shell that imports this is no web process
+    Reporter("web", watch.look).start()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from cdp import audit
+from cdp import audit, metrics
 from cdp.ids import uuid7
 from cdp.vault import keys
 from identity import locks, prepare, profilerows, records, regroup, relink, traits
@@ -168,13 +168,14 @@ def _count_more(dead: set[UUID], news: _News) -> None:
 
 
 def _record(news: _News, linked: relink.Relinked, result: regroup.Regrouped) -> None:
+    counts = {"records": len(news.new), "evidence": len(news.evidence), "links": linked.made, "profiles": result.made,
+              "merged": result.merged, "split": result.split}  # fmt: skip
+    for what, n in counts.items():
+        metrics.IDENTITY.add(n, what)
     audit.record(
         "identity.observe",
         by=audit.SYSTEM,
         rows=len(news.new) + len(news.altered),
-        details={
-            "records": len(news.new), "evidence": len(news.evidence), "links": linked.made, "withdrawn": linked.withdrawn,
-            "retired": linked.retired, "profiles": result.made, "merged": result.merged, "split": result.split,
-            "refused": dict(result.refused),
-        },
-    )  # fmt: skip
+        details=counts
+        | {"withdrawn": linked.withdrawn, "retired": linked.retired, "refused": dict(result.refused)},
+    )

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from cdp.ids import uuid7
 
 HEADER = "X-Request-Id"
+# Where the WSGI environment keeps, for whoever counts and logs requests, their id and the pattern that they matched.
+REQUEST_ID, ROUTE = "cdp.request_id", "cdp.route"
 
 
 def request_id_of(request: object) -> str:
@@ -35,6 +37,8 @@ class RequestId:
         request.request_id = request_id  # type: ignore[attr-defined]
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
+        match = request.resolver_match
+        request.META.update({REQUEST_ID: request_id, ROUTE: f"/{match.route}" if match else "(none)"})
         response[HEADER] = request_id
         if request.path.startswith("/api/v1/"):
             response.setdefault("Cache-Control", "private, no-cache")

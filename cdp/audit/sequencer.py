@@ -3,9 +3,9 @@
 Delete and append are one transaction, so there is no cursor that a late commit could slip behind.
 """
 
-import logging
 import threading
 
+import structlog
 from django.db import DatabaseError, close_old_connections, connection, transaction
 
 # The key of the advisory lock: "audit" in ASCII. Whoever holds it is the sequencer.
@@ -30,7 +30,7 @@ SELECT %s + row_number() OVER (ORDER BY id), (entry->>'entry_id')::uuid, at, ent
 FROM taken ORDER BY id
 """
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 
 def sequence(limit: int = 5000) -> int:
@@ -60,7 +60,7 @@ def run_forever(stop: threading.Event, *, limit: int = 5000) -> None:
             moved = sequence(limit)
             pause = IDLE_SECONDS
         except DatabaseError as error:
-            logger.warning("audit sequencer waits for the database: %s", type(error).__name__)
+            log.warning("audit.database_away", error=type(error).__name__)
             moved, pause = 0, min(pause * 2, 5.0)
             close_old_connections()
             connection.close()

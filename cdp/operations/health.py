@@ -1,12 +1,14 @@
 """`/healthz` (this process lives), `/readyz` (it can serve) and `/metrics` (Prometheus text)."""
 
-from collections.abc import Iterator
+import hmac
+from ipaddress import ip_address
 
+from django.conf import settings
 from django.db import DatabaseError, connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from cdp.operations.scrape import REGISTRY
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -27,44 +29,27 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "unavailable" if away else "ok", "away": away}, status=503 if away else 200)
 
 
-class _Database(Collector):
-    """What the database knows of the flow; read at scrape, so every web process answers alike."""
-
-    def describe(self) -> Iterator[Metric]:
-        """Nothing: else registering would collect, and importing the addresses would need a database."""
-        return iter(())
-
-    def collect(self) -> Iterator[Metric]:
-        events = GaugeMetricFamily("cdp_events", "Events by outcome since the beginning", labels=["outcome"])
-        pending = GaugeMetricFamily("cdp_inbox_pending", "Accepted events that wait for the pipeline")
-        delay = GaugeMetricFamily("cdp_inbox_delay_seconds", "Age of the oldest waiting event")
-        audit = GaugeMetricFamily("cdp_audit_pending", "Audit entries that wait for the sequencer")
-        profiles = GaugeMetricFamily("cdp_profiles", "Profiles (estimate of the planner)")
-        try:
-            with connections["default"].cursor() as cursor:
-                cursor.execute("SELECT outcome, sum(n)::bigint FROM events_tally GROUP BY outcome")
-                for outcome, n in cursor.fetchall():
-                    events.add_metric([outcome], n)
-                cursor.execute(
-                    "SELECT count(*), coalesce(extract(epoch FROM now() - min(received_at)), 0)::float FROM events_inbox"
-                )
-                waiting, age = cursor.fetchone() or (0, 0.0)
-                cursor.execute("SELECT count(*) FROM audit_pending")
-                queued = (cursor.fetchone() or (0,))[0]
-                cursor.execute("SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE relname = 'identity_profile'")
-                people = (cursor.fetchone() or (0,))[0]
-        except DatabaseError:
-            return
-        pending.add_metric([], waiting)
-        delay.add_metric([], age)
-        audit.add_metric([], queued)
-        profiles.add_metric([], people)
-        yield from (events, pending, delay, audit, profiles)
-
-
-REGISTRY.register(_Database())
-
-
 def metrics(request: HttpRequest) -> HttpResponse:
-    """The registry in Prometheus' text format. Labels carry outcomes and ids, never a personal value."""
+    """The figures of the installation in Prometheus' text format. Labels carry codes and ids, never a personal value.
+
+    Asks for METRICS_TOKEN as a Bearer token; without one, only this machine itself is answered."""
+    if not _may_scrape(request):
+        headers = {"WWW-Authenticate": 'Bearer realm="metrics"'} if settings.METRICS_TOKEN else {}
+        text = (
+            "Send METRICS_TOKEN as a Bearer token.\n" if settings.METRICS_TOKEN else "Set METRICS_TOKEN and send it.\n"
+        )
+        return HttpResponse(text, status=401 if headers else 403, headers=headers, content_type="text/plain")
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        given, wanted = token.strip().encode(), settings.METRICS_TOKEN.encode()
+        return scheme.lower() == "bearer" and hmac.compare_digest(given, wanted)
+    if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+        return False  # a proxy on this machine asks for somebody elsewhere
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False

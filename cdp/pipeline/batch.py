@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
 
-from cdp import audit, outbox
+from cdp import audit, metrics, outbox
 from cdp.catalogue import snapshot
 from cdp.catalogue.observe import observe as observe_fields
 from cdp.events.claim import Claimed, claim, waiting
@@ -52,6 +52,7 @@ class Result:
     claimed: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
+    received: Counter[datetime] = field(default_factory=Counter)  # how many of the claimed were accepted when
 
 def run_batch(limit: int, *, now: datetime, slot: int) -> Result:
     """Processes up to `limit` waiting events. A batch that fails is bisected down to the event that poisons it, which is
@@ -62,6 +63,7 @@ def run_batch(limit: int, *, now: datetime, slot: int) -> Result:
         raise
     except Exception as error:  # any fault of one event must not stop the others
         log.warning("pipeline.batch_failed", error=type(error).__name__)
+        metrics.FAULTS.add(1, "batch_failed")
         return _bisect(waiting(limit), now=now, slot=slot)
 
 
@@ -76,12 +78,14 @@ def _bisect(ids: Sequence[int], *, now: datetime, slot: int) -> Result:
     except Exception as error:
         if len(ids) == 1:
             log.error("pipeline.poisoned", error=type(error).__name__, inbox_id=ids[0])
+            metrics.FAULTS.add(1, "poisoned")
             return _set_aside(ids[0], now=now, slot=slot)
     for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         part = _bisect(half, now=now, slot=slot)
         result.claimed += part.claimed
         result.outcomes.update(part.outcomes)
     return result
+        result.received.update(part.received)
 
 
 def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
@@ -96,7 +100,7 @@ def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
 @transaction.atomic
 def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
     claimed = claim(limit, ids=ids)
-    result = Result(claimed=len(claimed))
+    result = Result(claimed=len(claimed), received=Counter(event.received_at for event in claimed))
     if not claimed:
         return result
     counts: Counter[tuple[UUID, str]] = Counter()
@@ -210,7 +214,8 @@ def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
     rows = [_row(work, resolution) for work, resolution in zip(works, resolutions, strict=True)]
     store(rows)
     counts.update((work.source.id, "stored") for work in works)
-    outbox.happened((row.record_id, row.name) for row in rows)
+    first = min(row.received_at for row in rows)
+    outbox.happened(((row.record_id, row.name) for row in rows), since=first)
     labels = {work.reading.label for work in works if work.reading.label}
     observe_fields([split for work in works for split in work.reading.splits], at=at, events=labels)
     return {row.record_id for row in rows}

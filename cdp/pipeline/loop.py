@@ -8,7 +8,8 @@ import structlog
 from django.conf import settings
 from django.db import close_old_connections, connections
 
-from cdp.pipeline.batch import PASSING, run_batch
+from cdp import metrics
+from cdp.pipeline.batch import PASSING, Result, run_batch
 from cdp.pipeline.uptodate import bring_up_to_date
 from segments.wake import wake
 
@@ -29,9 +30,11 @@ def run_forever(stop: threading.Event, *, slot: int) -> None:
     while not stop.is_set():
         now = datetime.now(UTC)
         try:
-            claimed = run_batch(settings.PIPELINE_BATCH, now=now, slot=slot).claimed
+            started = time.monotonic()
+            result = run_batch(settings.PIPELINE_BATCH, now=now, slot=slot)
+            began, claimed = time.monotonic(), result.claimed
             busy = claimed > 0
-            began = time.monotonic()
+            _count(result, began - started)
             if claimed < settings.PIPELINE_BATCH or began >= due:
                 busy = _follow(began) or busy
                 ended = time.monotonic()
@@ -41,14 +44,25 @@ def run_forever(stop: threading.Event, *, slot: int) -> None:
                 woken = now
             pause = 0 if busy else IDLE_SECONDS
         except PASSING as error:
+            metrics.FAULTS.add(1, "database_away")
             log.warning("pipeline.database_away", error=type(error).__name__)
             connections.close_all()
             pause = min(max(pause, IDLE_SECONDS) * 2, 2.0)
         except Exception as error:  # the loop must outlive any one fault; the batch rolled back whole
+            metrics.FAULTS.add(1, "fault")
             log.error("pipeline.fault", error=type(error).__name__)
             close_old_connections()
             pause = 1.0
         stop.wait(pause)
+
+
+def _count(result: Result, seconds: float) -> None:
+    """How long the batch took, and how long its events had waited until they were stored."""
+    if result.claimed:
+        now = datetime.now(UTC)
+        metrics.BATCH.observe(seconds)
+        for at, n in result.received.items():
+            metrics.DELAY.observe((now - at).total_seconds(), "stored", times=n)
 
 
 def _follow(began: float) -> bool:

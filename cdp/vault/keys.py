@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import connections
 
+from cdp import metrics
 from cdp.vault import epochs, journal
 from cdp.vault.aad import aad
 from cdp.vault.cipher import KEY_BYTES, Key, Unsealable
@@ -73,7 +74,9 @@ def load(record_ids: Iterable[UUID]) -> dict[UUID, Key]:
 
     Raises KeyringError when the keyring cannot open them, Unsealable when a wrapped key was altered or moved."""
     found, missing = _records.get_many(record_ids)
+    metrics.VAULT.add(len(found), "memory")
     if missing:
+        metrics.VAULT.add(len(missing), "vault")
         fresh = _read(missing)
         _records.put(fresh)
         found |= fresh
@@ -143,6 +146,11 @@ def commitments(subjects: Sequence[UUID]) -> list[bytes]:
             salt = key.derive("commitment")
         result.append(hmac.digest(salt, id.bytes, "sha256")[:16])
     return result
+
+
+def remembered() -> int:
+    """How many record keys this process remembers."""
+    return len(_records)
 
 
 def forget() -> None:

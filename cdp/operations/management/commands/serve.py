@@ -1,5 +1,6 @@
 """`serve`: the web server alone."""
 
+import os
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,8 @@ class Command(BaseCommand):
         from granian.constants import Interfaces
         from granian.log import LogLevels
         from granian.server import Server
+        os.environ["CDP_PROCESS"] = "web"  # what the processes that granian starts report themselves as
+
 
         Server(
             "cdp.wsgi:application",
@@ -34,4 +37,5 @@ class Command(BaseCommand):
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=10,
+            log_dictconfig=settings.LOGGING,
         ).serve()

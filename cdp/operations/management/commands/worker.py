@@ -11,7 +11,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from cdp.audit import sequencer
+from cdp.operations import watch
+from cdp.operations.backups import unfinished
 from cdp.operations.family import MANAGE, Child, Family, manage
+from cdp.operations.reporting import Reporter
 from cdp.pipeline import loop
 
 log = structlog.get_logger(__name__)
@@ -70,9 +73,12 @@ class Command(BaseCommand):
         for thread in threads:
             thread.start()
         log.info("worker.started", slot=slot)
+        reporter = Reporter("pipeline", watch.look)
+        reporter.start()
         while not stop.wait(0.5):
             if not all(thread.is_alive() for thread in threads):
                 log.error("worker.thread_died", slot=slot)
                 stop.set()  # the process ends and is started anew: half a worker would look healthy
         for thread in threads:
             thread.join(15)
+        reporter.stop()
