@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import URLPattern, path
 
-from cdp.console import audit_admin, home, profile_admin, sources_page
+from cdp.console import audit_admin, debugger_page, home, profile_admin, sources_page
 
 __all__ = ["audit_admin", "profile_admin"]
 
@@ -14,6 +14,7 @@ def _urls() -> list[URLPattern]:
         path("live/", wrap(home.live), name="console_live"),
         path("data/sources/", wrap(sources_page.sources), name="console_sources"),
         path("data/sources/live/", wrap(sources_page.live), name="console_sources_live"),
+        *debugger_page.urls(),
     ]
 
 

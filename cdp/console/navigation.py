@@ -8,15 +8,19 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
+from cdp.access.principals import holds
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page for whoever may view a model ("app.model"): its list, or the address of that name."""
+    """A page for whoever may view a model ("app.model"): its list, or the address of that name. With a `scope` it is for
+    those alone whose role holds that too, and beside the model's own page."""
 
     title: str
     icon: str
     model: str
     address: str = ""
+    scope: str = ""
 
 
 GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
@@ -42,6 +46,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "Data",
         (
             Page("Sources", "input", "sources.source", "console_sources"),
+            Page("Live events", "sensors", "sources.source", "console_debugger", "sources:write"),
             Page("Runs", "upload_file", "connectors.run"),
             Page("Rejections", "report", "events.rejection"),
             Page("Catalogue", "menu_book", "catalogue.field"),
@@ -79,11 +84,13 @@ def _item(page: Page, request: HttpRequest) -> dict[str, Any] | None:
     model = apps.get_model(app, name)
     if not admin.site.is_registered(model) or not admin.site.get_model_admin(model).has_view_permission(request):
         return None
+    if page.scope and not holds(request, page.scope):
+        return None
     of_model = reverse(f"admin:{app}_{name}_changelist")
     link = reverse(f"admin:{page.address}") if page.address else of_model
     return {
         "title": page.title,
         "icon": page.icon,
         "link": link,
-        "active": lambda request: request.path.startswith((link, of_model)),
+        "active": lambda request: request.path.startswith(link if page.scope else (link, of_model)),
     }

@@ -1,6 +1,7 @@
 """Taking accepted events out of the inbox, many workers at once, none waiting for another."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from cdp.vault.keys import Key, Unsealable
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _unpack = msgspec.msgpack.Decoder(tuple[int, dict[str, Any]]).decode
+_UNREADABLE = (Unsealable, msgspec.DecodeError, msgspec.ValidationError)
 UNREADABLE_SLOT = 999  # nobody else's: these are counted at the start of a batch, all others at its end
 
 # The arrays make the inner select an initial plan: with `id IN (SELECT ...)` the planner may scan the whole inbox.
@@ -30,6 +32,11 @@ DELETE FROM events_inbox WHERE id = ANY (ARRAY(
   SELECT id FROM events_inbox WHERE id = ANY (%s) ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
 RETURNING id, source_id, message, received_at, sealed
 """
+_PEEK = """
+SELECT id, source_id, message, received_at, sealed FROM (SELECT * FROM events_inbox ORDER BY id DESC LIMIT %s) AS latest
+WHERE source_id = ANY(%s) AND (%s::bigint IS NULL OR id = %s) ORDER BY id DESC LIMIT %s
+"""
+_PEEKED = 5_000  # of the inbox, looked through for some sources' rows
 _WAITING = "SELECT id FROM events_inbox ORDER BY id LIMIT %s FOR SHARE SKIP LOCKED"
 
 
@@ -78,13 +85,26 @@ def waiting(limit: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def peek(source_ids: Collection[UUID], limit: int, *, id: int | None = None) -> list[Claimed]:
+    """The latest events of these sources that wait, opened, newest first; or the one with this id. They stay where they
+    are, and no worker is kept waiting. What cannot be opened is left out: the pipeline will say so of it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_PEEK, [_PEEKED, list(source_ids), id, id, limit])
+        rows = [_Row(id, source, message, at, bytes(sealed)) for id, source, message, at, sealed in cursor.fetchall()]
+    found: list[Claimed] = []
+    for row in rows:
+        with suppress(*_UNREADABLE):
+            found.append(_open(_key(row.received_at.astimezone(UTC).date()), row))
+    return found
+
+
 def _opened(rows: Sequence[_Row]) -> list[Claimed]:
     claimed: list[Claimed] = []
     unreadable: list[_Row] = []
     for row in rows:
         try:
             claimed.append(_open(_key(row.received_at.astimezone(UTC).date()), row))
-        except (Unsealable, msgspec.DecodeError, msgspec.ValidationError):
+        except _UNREADABLE:
             unreadable.append(row)
     if unreadable:
         _set_aside(unreadable)

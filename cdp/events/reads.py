@@ -73,7 +73,11 @@ def timeline(
     at, id = before if isinstance(before, tuple) else (before, UUID(int=0))
     with connection.cursor() as cursor:
         cursor.execute(_TIMELINE, [list(record_ids), at, at, id, limit])
-        rows = cursor.fetchall()
+        return opened_rows(cursor.fetchall())
+
+
+def opened_rows(rows: Sequence[Sequence[Any]]) -> list[TimelineEvent]:
+    """Rows of the event store (the columns in the order of TimelineEvent), opened with one load of their keys."""
     opened = keys.load({row[1] for row in rows})
     return [_opened(row, opened) for row in rows]
 

@@ -52,7 +52,7 @@ def replay(rejection_ids: Iterable[UUID], *, by: audit.Actor, at: datetime) -> R
             result.refused[row.id] = "unknown_source"
             continue
         try:
-            event, circumstances = _opened(row)
+            event, circumstances = opened(row)
         except Unsealable:
             result.refused[row.id] = "unreadable"
             continue
@@ -74,7 +74,7 @@ def _count(result: Replayed, rejection_id: UUID, receipt: Receipt) -> None:
         result.taken += 1
 
 
-def _opened(row: Rejection) -> tuple[Any, dict[str, Any]]:
+def opened(row: Rejection) -> tuple[Any, dict[str, Any]]:
     """What was offered, and the circumstances, as arguments of `accept`. Raises Unsealable."""
     payload = residue.unseal(row.id, bytes(row.sealed))
     received_at = datetime.fromisoformat(payload["received_at"])
