@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from cdp.access import front
 from cdp.operations import health
 
 handler400 = "cdp.access.problems.bad_request"
@@ -35,6 +36,7 @@ ROOMS = [
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
+    *front.urlpatterns,
     path("admin/", admin.site.urls),
     path("api/v1/", include([path("", include(room)) for room in ROOMS])),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -8,7 +8,10 @@ from django.db import models
 from django.db.models.functions import Now
 
 from cdp.access import scopes
+from cdp.access.invitation import Invitation
 from cdp.ids import uuid7
+
+__all__ = ["ApiKey", "Invitation", "KeptAnswer"]
 
 
 class ApiKeys(models.QuerySet["ApiKey"]):

@@ -32,18 +32,18 @@ class UserAdmin(AuditedAdmin, DjangoUserAdmin):  # type: ignore[misc, type-arg]
     """Who may sign in, as what. Nobody changes their own roles, and only a superuser touches a superuser."""
 
     form, add_form, change_password_form = UserChangeForm, UserCreationForm, AdminPasswordChangeForm
-    list_display = ("username", "roles", "is_active", "last_login")
+    list_display = ("username", "email", "roles", "is_active", "last_login")
     list_filter = ("is_active", "groups")
     search_fields = ("username",)
     ordering = ("username",)
     readonly_fields = ("last_login", "date_joined")
     filter_horizontal = ()
     fieldsets = (
-        (None, {"fields": ("username", "password")}),
+        (None, {"fields": ("username", "email", "password")}),
         ("Roles", {"fields": ("groups", "is_active")}),
         ("Dates", {"fields": ("last_login", "date_joined")}),
     )
-    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "password1", "password2", "groups")}),)
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("username", "email", "password1", "password2", "groups")}),)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Roles to tick, each with what it is for."""

@@ -47,6 +47,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             Page("Sources", "input", "sources.source", "console_sources"),
             Page("Live events", "sensors", "sources.source", "console_debugger", "sources:write"),
+            Page("Alerts", "notifications", "alerts.alert"),
             Page("Runs", "upload_file", "connectors.run"),
             Page("Rejections", "report", "events.rejection"),
             Page("Catalogue", "menu_book", "catalogue.field"),
@@ -58,6 +59,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             Page("Audit trail", "verified_user", "audit.entry"),
             Page("API keys", "key", "access.apikey"),
             Page("Users", "manage_accounts", "auth.user"),
+            Page("Invitations", "person_add", "access.invitation"),
         ),
     ),
 )

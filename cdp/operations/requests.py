@@ -1,7 +1,7 @@
 """Every request, of every door: counted and timed by route pattern, and written to the log.
 
-WSGI (PEP 3333) around the whole application, since the ingestion wire goes past Django. Neither labels nor log lines
-hold the path as it was sent: only the pattern that it matched.
+It stands around all of Django and the wire, for the wire goes past Django. Neither labels nor log lines hold the path as
+it was sent: only the pattern that it matched.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,17 +15,30 @@ from cdp import metrics
 from cdp.access.middleware import REQUEST_ID, ROUTE
 from cdp.events import browser, wire
 
-log = structlog.get_logger("cdp.access")
+log = structlog.get_logger("cdp.requests")
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 UNMATCHED, STATIC = "(none)", "/static/"
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 QUIET = frozenset({"/healthz", "/readyz", "/metrics", STATIC})  # counted, but nobody wants to read of them
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WIRE = frozenset({*wire.SINGLE, *wire.BATCH, wire.METRICS, *browser.PIXELS})
+_observe, _wanted = metrics.HTTP.observe, settings.ACCESS_LOG
+
+
+def note(environ: dict[str, Any], status: str, began: float) -> None:
+    """Counts, times and (if so set) writes down a request that is answered. `status`: three digits; `began`: of perf_counter."""
+    took = perf_counter() - began
+    inside = environ.get(ROUTE)  # of Django's doors; the wire is too quick to look for patterns
+    route = inside or _route(environ["PATH_INFO"])
+    method = environ["REQUEST_METHOD"]
+    if method not in _METHODS:
+        method = "other"
+    _observe(took, route, method, status)
+    if _wanted == "all" or (_wanted != "off" and (status >= "400" or (inside and _wanted == "doors"))):
+        _write(route, method, status, took, environ.get(REQUEST_ID))
 
 
 def measured(application: Application) -> Application:
-    """The application, with each of its requests counted, timed and logged."""
-    observe, wanted = metrics.HTTP.observe, settings.ACCESS_LOG
+    """The WSGI application (PEP 3333), with each of its requests noted."""
 
     def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         began, status = perf_counter(), "500"
@@ -38,15 +51,7 @@ def measured(application: Application) -> Application:
         try:
             return application(environ, answering)
         finally:
-            took = perf_counter() - began
-            inside = environ.get(ROUTE)  # of Django's doors; the wire is too quick to look for patterns
-            route = inside or _route(environ.get("PATH_INFO", "").rstrip("/"))
-            method = environ["REQUEST_METHOD"]
-            if method not in _METHODS:
-                method = "other"
-            observe(took, route, method, status)
-            if wanted == "all" or (wanted != "off" and (status >= "400" or (inside and wanted == "doors"))):
-                _write(environ, route, method, status, took)
+            note(environ, status, began)
 
     return outer
 
@@ -54,17 +59,12 @@ def measured(application: Application) -> Application:
 def _route(path: str) -> str:
     if path in _WIRE:
         return path
-    return STATIC if path.startswith(STATIC) else UNMATCHED
+    if path.startswith(STATIC):
+        return STATIC
+    return path.rstrip("/") if path.rstrip("/") in _WIRE else UNMATCHED
 
 
-def _write(environ: dict[str, Any], route: str, method: str, status: str, took: float) -> None:
-    if route in QUIET:
-        return
-    log.info(
-        "request",
-        route=route,
-        method=method,
-        status=int(status),
-        ms=round(took * 1000, 1),
-        request_id=environ.get(REQUEST_ID, ""),
-    )
+def _write(route: str, method: str, status: str, took: float, request_id: str | None) -> None:
+    if route not in QUIET:
+        ms = round(took * 1000, 1)
+        log.info("request", route=route, method=method, status=int(status), ms=ms, request_id=request_id)

@@ -1,0 +1,51 @@
+"""Forms of the pages before sign-in: a new password, chosen from a link in a mail."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
+from django.contrib.auth.models import User
+from django.db import transaction
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordInput
+
+from cdp.access.mailing import NotSent, send
+from cdp.audit import Actor, record
+
+
+class AskForm(PasswordResetForm):
+    """For whom? The answer is the same whether there is such an account or not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].widget = UnfoldAdminEmailInputWidget(attrs={"autocomplete": "email"})
+
+    def send_mail(self, subject: str, template: str, context: dict[str, Any], sender: Any, to: str, *_: Any) -> None:
+        """One mail; a server that would not have it shows nothing to whoever asked (it is counted, and logged there)."""
+        user: User = context["user"]
+        record("user.ask_reset", by=Actor("anonymous", ""), object=("user", user.pk))
+        try:
+            send(to, "access/mail/reset.txt", context)
+        except NotSent:
+            return
+
+
+class _Passwords(forms.Form):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("new_password1", "new_password2"):
+            self.fields[name].widget = UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"})
+
+
+class ResetForm(_Passwords, SetPasswordForm):  # type: ignore[type-arg]
+    """A new password; sessions that are open elsewhere end with the old one."""
+
+    @transaction.atomic
+    def save(self, commit: bool = True) -> Any:
+        """Keeps it, and says so in the audit trail."""
+        user = super().save(commit)
+        record("user.reset", by=Actor("user", str(user.pk)), object=("user", user.pk))
+        return user
+
+
+class JoinForm(_Passwords, SetPasswordForm):  # type: ignore[type-arg]
+    """The first password of somebody who was invited (`user` is not saved: `accept` makes the account)."""
