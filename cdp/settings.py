@@ -201,6 +201,7 @@ INSTALLED_APPS = [
     "consent",
     "identity",
     "cdp.events",
+    "cdp.groups",
     "segments",
     "cdp.pipeline",
     "cdp.connectors",

@@ -16,6 +16,7 @@ from cdp.catalogue import snapshot
 from cdp.catalogue.observe import observe as observe_fields
 from cdp.events.claim import Claimed, claim, waiting
 from cdp.events.store import StoredEvent, release, set_aside, settle, store
+from cdp.groups import observe as groups
 from cdp.ids import uuid7
 from cdp.pipeline import wire
 from cdp.sources import lookup
@@ -213,12 +214,26 @@ def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
     resolutions = observe([work.reading.observation for work in works], at=at)
     rows = [_row(work, resolution) for work, resolution in zip(works, resolutions, strict=True)]
     store(rows)
+    groups.observe(_group_calls(works, resolutions), at=at)
     counts.update((work.source.id, "stored") for work in works)
     first = min(row.received_at for row in rows)
     outbox.happened(((row.record_id, row.name) for row in rows), since=first)
     labels = {work.reading.label for work in works if work.reading.label}
     observe_fields([split for work in works for split in work.reading.splits], at=at, events=labels)
     return {row.record_id for row in rows}
+
+
+def _group_calls(works: list[Work], resolutions: Sequence[Resolution]) -> list[groups.Statement]:
+    return [
+        wire.group_call(
+            work.reading,
+            record_id=resolution.record_id,
+            source=work.source,
+            occurred_at=work.claimed.occurred_at,
+        )
+        for work, resolution in zip(works, resolutions, strict=True)
+        if work.reading.type == wire.TYPES["group"]
+    ]
 
 
 def _row(work: Work, resolution: Resolution) -> StoredEvent:

@@ -14,6 +14,7 @@ from cdp.catalogue.builtin import IDENTIFIER_NAMES
 from cdp.catalogue.identifiers import KINDS
 from cdp.catalogue.snapshot import Catalogue
 from cdp.catalogue.split import Split
+from cdp.groups import observe as groups
 from cdp.sources.lookup import SourceInfo
 from consent.models import Basis
 from consent.record import Statement
@@ -115,6 +116,19 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
         facts=facts,
         sealed=sealed,
         splits=tuple(splits),
+    )
+
+
+def group_call(reading: Reading, *, record_id: UUID, source: SourceInfo, occurred_at: datetime) -> groups.Statement:
+    """What a group call (type `group`) says of a group and its member."""
+    return groups.Statement(
+        record_id=record_id,
+        source_id=source.id,
+        namespace=source.namespace,
+        group=str(reading.sealed["groupId"]),
+        facts={name: value for name, value in reading.facts.items() if name != "$context"},
+        sealed=reading.sealed.get("traits", {}),
+        occurred_at=occurred_at,
     )
 
 

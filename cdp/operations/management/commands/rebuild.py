@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from cdp.groups.rebuild import rebuild as rebuild_groups
 from consent.rebuild import rebuild as rebuild_consents
 from identity.rebuild import rebuild as rebuild_profiles
 from segments.rebuild import rebuild as rebuild_segments
@@ -13,12 +14,13 @@ from segments.rebuild import rebuild as rebuild_segments
 PARTS: dict[str, Callable[..., int]] = {
     "profiles": rebuild_profiles,
     "consents": rebuild_consents,
+    "groups": rebuild_groups,
     "segments": rebuild_segments,
 }
 
 
 class Command(BaseCommand):
-    help = "Recomputes profiles, consents or segments from what is stored. --check only compares, and exits 1 on a difference."
+    help = "Recomputes profiles, consents, groups or segments from what is stored. --check only compares, and exits 1 on a difference."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=PARTS)
