@@ -10,6 +10,7 @@ from django.core.wsgi import get_wsgi_application
 
 _django = get_wsgi_application()
 
+import cdp.celery  # noqa: E402, F401  (so that a task that a view sends finds the broker)
 from cdp.events import wire  # noqa: E402  (it needs Django set up)
 from cdp.operations import watch  # noqa: E402
 from cdp.operations.reporting import Reporter  # noqa: E402

@@ -39,7 +39,7 @@ NUMBERS = frozenset(
 CODES = frozenset(
     {"error", "route", "method", "request_id", "process", "holder", "task", "outcome", "kind", "alert", "reason", "id",
      "source_id", "run_id", "segment_id", "database", "name",
-     "segment"}
+     "segment", "loops"}
 )  # fmt: skip
 _OURS = frozenset({"event", "level", "logger", "time", "exception", "at", "_record", "_from_structlog"})
 _CODE = re.compile(r"[\w.:/<>()*+, -]{0,120}", re.ASCII)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from celery import current_app
+from django.conf import settings
 from django.db import connection
+from kombu import Connection
 from kombu.exceptions import KombuError, OperationalError
 
 _MOST = 100_000  # rows that are counted one by one
@@ -49,7 +50,9 @@ def _age(cursor: Any, table: str, column: str, now: datetime) -> float:
 
 def broker() -> dict[str, int] | None:
     """How many jobs wait in each queue of the broker; None when it does not answer."""
-    link = current_app.connection_for_read(connect_timeout=2)
+    link = Connection(
+        settings.CELERY_BROKER_URL, connect_timeout=2
+    )  # of the web process no Celery application is known
     try:
         with link:
             link.ensure_connection(max_retries=1, timeout=2)

@@ -47,7 +47,7 @@ def flush() -> int:
     if not samples:
         return 0
     labels = [json.dumps(sample.labels) for sample in samples]
-    columns = [[it.name for it in samples], labels, [it.part for it in samples], [it.n for it in samples]]
+    columns = [[it.name for it in samples], labels, [it.part for it in samples], [float(it.n) for it in samples]]
     try:
         with connection.cursor() as cursor:
             cursor.execute(_ADD, columns)
