@@ -51,9 +51,12 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
         """`?profile=` (the survivor, or the one split) and `?kind=`."""
         asked = self.request.query_params
-        if asked.get("profile"):
+        if "profile" in asked:
             queryset = queryset.filter(profile_id=_uuid(asked["profile"], "profile"))
-        if asked.get("kind"):
+        if "kind" in asked and asked["kind"] not in Merge.Kind.values:
+            kinds = ", ".join(Merge.Kind.values)
+            raise Problem(400, "invalid", "There is no such kind", field="kind", remedy=f"Use {kinds}.")
+        if "kind" in asked:
             queryset = queryset.filter(kind=asked["kind"])
         return queryset
 

@@ -60,6 +60,7 @@ class SegmentViewSet(ListModelMixin, ViewSet):
     serializer_class = SegmentSerializer
     queryset = Segment.objects.all()
     cursor_ordering = ("key",)
+    versioned = True
 
     def get_queryset(self) -> Any:
         """Those the reader may see."""
@@ -184,6 +185,7 @@ class PreviewView(View):
     """What a rule would give, before it is saved."""
 
     scopes = {"POST": "segments:write"}
+    changes = False
 
     @extend_schema(request=PreviewRequestSerializer, responses=PreviewSerializer)
     def post(self, request: Request) -> Response:

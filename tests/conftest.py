@@ -144,6 +144,7 @@ def _forget() -> Iterator[None]:
         "cdp.catalogue.snapshot",
         "cdp.sources.lookup",
         "cdp.access.keys",
+        "segments.live",
     ):
         try:
             module = import_module(room)
@@ -157,9 +158,19 @@ def clean(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """For tests whose commits must be real (threads, other processes): afterwards all rows are as the migrations left them.
 
     Do not combine with the `django_db` mark."""
+    yield from _cleaned(django_db_blocker)
+
+
+@pytest.fixture(scope="module")
+def clean_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The same, for a world that all tests of a module share."""
+    yield from _cleaned(django_db_blocker)
+
+
+def _cleaned(blocker: Any) -> Iterator[None]:
     from django.db import connections
 
-    with django_db_blocker.unblock():
+    with blocker.unblock():
         yield
         for alias in connections:
             connections[alias].close()

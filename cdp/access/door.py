@@ -40,9 +40,9 @@ class Door(views.APIView):
         """DRF's checks, then ours. A change with an `Idempotency-Key` gets its handler wrapped: DRF looks it up next."""
         super().initial(request, *args, **kwargs)
         _check_query(request)
-        key = idempotency.key_of(request, self)
+        method = (request.method or "").lower()
+        key = idempotency.key_of(request, self) if hasattr(self, method) else None
         if key is not None:
-            method = (request.method or "").lower()
             setattr(self, method, partial(idempotency.once, key, getattr(self, method)))
 
     def finalize_response(

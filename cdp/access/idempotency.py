@@ -51,7 +51,10 @@ class Key:
 
 
 def changes(view: Any, method: str) -> bool:
-    """Does the method of the view change anything that is kept? Its scope says so; a look-up by POST does not."""
+    """Does the method of the view change anything that is kept? Its scope says so (a look-up by POST reads), unless the
+    view says that it changes nothing (`changes = False`)."""
+    if not getattr(view, "changes", True):
+        return False
     return method not in {"GET", "HEAD", "OPTIONS"} and str(scope_needed(view, method)).endswith(":write")
 
 

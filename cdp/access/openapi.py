@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from cdp.access import idempotency
 from cdp.access.authentication import KeyAuthentication, SessionAuthentication
+from cdp.access.pagination import CursorPagination
 from cdp.access.permission import scope_needed
 from cdp.access.problems import MEDIA_TYPE
 from cdp.access.scopes import SCOPES
@@ -125,6 +126,15 @@ class Schema(AutoSchema):
         if self._is_versioned():
             more.append(_IF_NONE_MATCH if self.method == "GET" else _IF_MATCH)
         return [*super().get_override_parameters(), *more]
+
+    def _get_paginator(self) -> Any:
+        """Every list answers a page, also one that is read with SQL of its own."""
+        return super()._get_paginator() or (CursorPagination() if self.method == "GET" else None)
+
+    def _get_pagination_parameters(self) -> list[dict[str, Any]]:
+        """Of views that are paged: DRF's generic ones, and those that say so (`paged = True`)."""
+        paged = getattr(self.view, "pagination_class", None) or getattr(self.view, "paged", False)
+        return super()._get_pagination_parameters() if paged else []
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)

@@ -2,7 +2,7 @@
 
 A view names its scopes: `scopes = "segments:read"`, or by method `scopes = {"GET": "segments:read", "POST":
 "segments:write"}`. A view or a method without one is refused. For the API's description it says `versioned = True` if its
-objects come with an ETag, and in `problems = {"POST": (503,)}` with what else it answers than every door can.
+objects come with an ETag, `paged = True` if it reads `Page.of`, and in `problems = {"POST": (503,)}` with what else it answers than every door can.
 """
 
 from typing import Any, ClassVar

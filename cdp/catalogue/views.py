@@ -18,7 +18,16 @@ from cdp.catalogue.observe import open_name
 from cdp.catalogue.serializers import DeclarationSerializer, FieldSerializer, SuggestedSerializer
 from cdp.catalogue.snapshot import FieldInfo
 
-_SCOPE = OpenApiParameter("scope", OpenApiTypes.STR, enum=list(Field.Scope.values), description="Only this scope.")
+_SCOPES = list(Field.Scope.values)
+_SCOPE = OpenApiParameter("scope", OpenApiTypes.STR, enum=_SCOPES, description="Only this scope.")
+
+
+def _scope(request: Request) -> str:
+    """The scope asked for, or "" for all. Raises a 400 Problem."""
+    scope = request.query_params.get("scope")
+    if scope is not None and scope not in _SCOPES:
+        raise Problem(400, "invalid", "There is no such scope", field="scope", remedy=f"Use {', '.join(_SCOPES)}.")
+    return scope or ""
 
 
 def _declared() -> list[FieldInfo]:
@@ -31,11 +40,12 @@ class FieldsView(View):
     """Declared fields, the built-in ones included."""
 
     scopes = {"GET": "catalogue:read", "POST": "catalogue:write"}
+    paged = True
 
     @extend_schema(responses=FieldSerializer(many=True), parameters=[_SCOPE])
     def get(self, request: Request) -> Response:
         """Lists what is declared."""
-        scope = request.query_params.get("scope", "")
+        scope = _scope(request)
         page: Page[FieldInfo] = Page.of(request, f"catalogue:{scope}")
         rows = [
             it for it in _declared() if scope in ("", it.scope) and (not page.after or (it.scope, it.name) > page.after)
@@ -62,12 +72,13 @@ class UndeclaredView(View):
     """Keys that came and are not declared."""
 
     scopes = {"GET": "catalogue:read"}
+    paged = True
 
     @extend_schema(responses=SuggestedSerializer(many=True), parameters=[_SCOPE])
     def get(self, request: Request) -> Response:
         """Lists undeclared keys with suggestions. A name can be personal data: it is shown to who may declare."""
         open_ = holds(request, "catalogue:write")
-        scope = request.query_params.get("scope", "")
+        scope = _scope(request)
         page: Page[Field] = Page.of(request, f"undeclared:{scope}")
         rows = Field.objects.filter(data_class=Field.DataClass.UNDECLARED, **({"scope": scope} if scope else {}))
         if page.after:

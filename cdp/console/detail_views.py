@@ -135,6 +135,7 @@ class RevealView(View):
     """Opening identifying values."""
 
     scopes = "profiles:reveal"
+    problems = {"POST": (409,)}
 
     @extend_schema(operation_id="profiles_reveal", request=RevealSerializer, responses=RevealedSerializer)
     def post(self, request: Request, profile_id: UUID) -> Response:

@@ -50,7 +50,7 @@ def only_known(request: Request, *names: str) -> None:
 def moment(request: Request, name: str) -> datetime | None:
     """A time from the query. Raises a 400 Problem."""
     text = request.query_params.get(name)
-    if not text:
+    if text is None:
         return None
     try:
         found = parse_datetime(text.replace(" ", "+"))

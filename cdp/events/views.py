@@ -69,6 +69,7 @@ class ReplayView(View):
     """Offers rejections again through the same door."""
 
     scopes = {"POST": "sources:write"}
+    problems = {"POST": (503,)}
 
     @extend_schema(request=ReplaySerializer, responses=ReplayedSerializer)
     def post(self, request: Request, source_id: UUID) -> Response:

@@ -44,6 +44,7 @@ class SourceViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     serializer_class = SourceSerializer
     queryset = Source.objects.all()
     cursor_ordering = ("name",)
+    versioned = True
 
     def get_queryset(self) -> QuerySet[Source]:
         """What the caller may see."""
@@ -81,7 +82,7 @@ class SourceViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
 
     @extend_schema(request=SourceChangeSerializer, responses=SourceSerializer)
     def partial_update(self, request: Request, pk: UUID | None = None) -> Response:
-        """Changes purposes, priority, region, or whether data is taken. Send the ETag in If-Match."""
+        """Changes purposes, priority, region, whether data is taken and when silence is an alert. Send the ETag in If-Match."""
         source = self._changeable(request)
         conditional(request, _version(source))
         asked = SourceChangeSerializer(source, data=request.data, partial=True)
