@@ -69,6 +69,18 @@ def _valid(known_at: datetime | None) -> str:
     return "p.valid_from <= %(known_at)s and (p.valid_to is null or p.valid_to > %(known_at)s)"
 
 
+def nobody_of(digests: Collection[UUID]) -> set[UUID]:
+    """Those of the digests that are nobody's own now. Such a digest is in no party besides (see `parties.regroup`)."""
+    if not digests:
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])",
+            [NOBODY, list(digests)],
+        )
+        return {digest for (digest,) in cursor.fetchall()}
+
+
 def parties_of(digests: Collection[UUID], *, known_at: datetime | None = None) -> dict[UUID, set[UUID]]:
     """Digest -> the parties that hold it."""
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)

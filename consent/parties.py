@@ -42,7 +42,7 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
     wanted = {party: set(digests) for party, digests in parties.items()}
     known = ledger.members_of([*wanted, ledger.NOBODY] if nobody else wanted.keys())
     somebody = set().union(*wanted.values()) - set(nobody)
-    unowned = known.get(ledger.NOBODY) if nobody else _unowned(somebody)
+    unowned = known.get(ledger.NOBODY) if nobody else ledger.nobody_of(somebody)
     wanted[ledger.NOBODY] = ((unowned or set()) | set(nobody)) - somebody
     known[ledger.NOBODY] = unowned or set()
     opened = [(party, digest) for party, digests in wanted.items() for digest in digests - known.get(party, set())]
@@ -57,18 +57,6 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
         touched |= _company({digest for party, digest in (*opened, *closed) if party == ledger.NOBODY})
         touched.discard(ledger.NOBODY)
     states.refresh(touched)
-
-
-def _unowned(digests: Collection[UUID]) -> set[UUID]:
-    """Those of the digests that were nobody's own."""
-    if not digests:
-        return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])",
-            [ledger.NOBODY, list(digests)],
-        )
-        return {digest for (digest,) in cursor.fetchall()}
 
 
 def _company(digests: Collection[UUID]) -> set[UUID]:

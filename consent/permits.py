@@ -9,7 +9,7 @@ from consent import ledger, rules
 from consent.models import Purpose
 from consent.rules import Bit, Decision, Entry
 
-__all__ = ["Decision", "flips_sql", "permits", "permits_many", "permits_profiles", "permits_purposes", "permitted_sql"]
+__all__ = ["Decision", "flips_sql", "permits", "permits_many", "permits_profiles", "permitted_sql"]
 
 
 def permits(
@@ -57,14 +57,6 @@ def permits_profiles(
     members = ledger.members_of(profile_ids)
     found = ledger.entries_of(frozenset().union(*members.values()), purpose=purpose)
     return {it: _answer(found, frozenset(members.get(it, ())), purpose, at, basis or own) for it in profile_ids}
-
-
-def permits_purposes(profile_id: UUID, *, at: datetime) -> dict[str, Decision]:
-    """`permits_profiles` of one profile for every purpose there is, each on its own basis. Three queries."""
-    bases = dict(Purpose.objects.order_by("key").values_list("key", "basis"))
-    person = frozenset(ledger.members_of([profile_id]).get(profile_id, ()))
-    found = ledger.entries_of(person)
-    return {purpose: _answer(found, person, purpose, at, basis) for purpose, basis in bases.items()}
 
 
 def permitted_sql(

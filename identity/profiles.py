@@ -1,4 +1,4 @@
-"""Reads of people: opened values with class and provenance. Whoever shows them asks permission, masks and audits."""
+"""Reads of people: who holds an identifier, links, history, export. What is known of a profile: `identity.known`."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,66 +6,32 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
-from cdp.catalogue import snapshot
 from cdp.catalogue.identifiers import KINDS, LABELS, normalise
+from cdp.database.together import together
 from cdp.sources import lookup
 from cdp.sources.models import Source
 from cdp.vault import blind, keys, sealed
 from identity import records
-from identity.golden import survivors
 from identity.history import resolve_id
 from identity.models import Constraint, Evidence, Link, Merge, Profile, Record
 from identity.prepare import shown
-from identity.profilerows import contributions
 from identity.records import Rec
-from identity.traits import leaves, whole
+from identity.traits import whole
 
 __all__ = [
-    "GoldenValue", "Identifier", "LinkView", "RecordView", "constraints_of", "export", "find", "golden", "history_of",
-    "identifiers_of", "links_of", "listing", "records_of", "resolve_id",
-]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class GoldenValue:
-    """One attribute of a golden record. `data_class`: identifying, fact or undeclared."""
-
-    name: str
-    value: Any
-    data_class: str
-    record_id: UUID
-    source_id: UUID
-    source: str
-    rule: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class RecordView:
-    """One record of a profile. `traits`: path -> (value, class, time observed)."""
-
-    id: UUID
-    source_id: UUID
-    source: str
-    key_kind: str
-    key: str
-    first_seen: datetime
-    traits: dict[str, tuple[Any, str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Identifier:
-    """An identifier value and the records that hold it. `retired`: "", "junk" or "shared" (it links nobody)."""
-
-    kind: str
-    value: str
-    digest: UUID
-    first_seen: datetime
-    records: tuple[UUID, ...]
-    retired: str
+    "LinkView",
+    "constraints_of",
+    "export",
+    "find",
+    "find_many",
+    "history_of",
+    "links_of",
+    "listing",
+    "records_in",
+    "resolve_id",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,73 +51,51 @@ def find(kind: str, value: str, region: str = "") -> list[UUID]:
     """The profiles that hold an identifier, oldest first. Raises KeyError for an unknown kind.
 
     User ids are looked up in the namespace of every source."""
-    plain = normalise(kind, value, region=region)
-    if plain is None:
-        return []
-    spelt = [plain]
-    if kind == "user_id":
-        spelt = [f"{name}\0{plain}" for name in Source.objects.values_list("namespace", flat=True).distinct()]
-    elif kind == "row":
-        spelt = [f"{source}\0{plain}" for source in Source.objects.values_list("id", flat=True)]
-    held = Evidence.objects.filter(digest__in=blind.index_many(kind, spelt), kind=KINDS[kind])
-    found = held.values_list("record__profile_id", flat=True).distinct()
-    return sorted(id for id in found if id is not None)
+    return find_many([(kind, value)], region)[0]
 
 
-def _open(profile_id: UUID) -> list[Rec]:
-    return sorted(records.by_profile(profile_id), key=lambda rec: (rec.first_seen, rec.order))
+_HELD = """
+SELECT DISTINCT e.kind, e.digest, r.profile_id FROM unnest(%s::int[], %s::uuid[]) AS asked(kind, digest)
+JOIN identity_evidence e ON e.digest = asked.digest AND e.kind = asked.kind
+JOIN identity_record r ON r.id = e.record_id WHERE r.profile_id IS NOT NULL
+"""
+
+
+def find_many(asked: Sequence[tuple[str, str]], region: str = "") -> list[list[UUID]]:
+    """`find` for many (kind, value) in their order: one query, one more where user ids or row keys are among them."""
+    spelt = _spelt(asked, region)
+    digests: dict[tuple[str, str], UUID] = {}
+    for kind in dict.fromkeys(kind for kind, _ in asked):
+        values = list(
+            dict.fromkeys(it for (own, _), all in zip(asked, spelt, strict=True) if own == kind for it in all)
+        )
+        digests.update(zip([(kind, it) for it in values], blind.index_many(kind, values), strict=True))
+    holders: dict[tuple[int, UUID], list[UUID]] = {}
+    if digests:
+        kinds, wanted = [KINDS[kind] for kind, _ in digests], list(digests.values())
+        for code, digest, profile_id in together((_HELD, [kinds, wanted]))[0]:
+            holders.setdefault((code, digest), []).append(profile_id)
+    return [
+        sorted({id for it in all for id in holders.get((KINDS[kind], digests[kind, it]), ())})
+        for (kind, _), all in zip(asked, spelt, strict=True)
+    ]
+
+
+def _spelt(asked: Sequence[tuple[str, str]], region: str) -> list[list[str]]:
+    """What the digests of each value are made of; nothing for what is no value of its kind."""
+    plain = [normalise(kind, value, region=region) for kind, value in asked]
+    kinds = {kind for kind, _ in asked}
+    sources = list(Source.objects.values_list("id", "namespace")) if kinds & {"user_id", "row"} else []
+    heads = {"user_id": sorted({name for _, name in sources}), "row": [str(id) for id, _ in sources]}
+    return [
+        [] if it is None else [f"{head}\0{it}" for head in heads[kind]] if kind in heads else [it]
+        for (kind, _), it in zip(asked, plain, strict=True)
+    ]
 
 
 def _sources(recs: Sequence[Rec]) -> dict[UUID, str]:
     known = lookup.load({rec.source_id for rec in recs})
     return {id: source.name for id, source in known.items()}
-
-
-def golden(profile_id: UUID) -> list[GoldenValue]:
-    """The golden record, opened, by name: facts, identifying and undeclared values. Empty for an unknown profile."""
-    recs = {rec.id: rec for rec in _open(profile_id)}
-    names, classes = _sources(list(recs.values())), snapshot.current().classes("trait")
-    found = []
-    for one in survivors(contributions(list(recs.values()))):
-        source_id = recs[one.record].source_id
-        facts = {path for path, _ in leaves(one.trait, one.fact[0])} if one.fact else set()
-        for path, value in leaves(one.trait, one.value):
-            # A fact of the wrong type was sealed as it came: it stays as closed as what nobody declared.
-            kind = "fact" if path in facts else _sealed_class(classes, path)
-            found.append(
-                GoldenValue(path, value, kind, one.record, source_id, names.get(source_id, ""), one.rule, one.at)
-            )
-    return found
-
-
-def _sealed_class(classes: dict[str, str], path: str) -> str:
-    """Only a declared path is called by its class: a name that nobody declared can be personal data too, also below a
-    declared object."""
-    return "identifying" if classes.get(path) == "identifying" else "undeclared"
-
-
-def records_of(profile_id: UUID) -> list[RecordView]:
-    """The records of a profile, opened, oldest first."""
-    recs = _open(profile_id)
-    names, classes = _sources(recs), snapshot.current().classes("trait")
-    own = {(one.record_id, one.digest): one for one in Evidence.objects.filter(record_id__in=[rec.id for rec in recs])}
-    held = keys.load([rec.id for rec in recs])
-    found = []
-    for rec in recs:
-        key = own.get((rec.id, rec.key_digest))
-        traits = {}
-        for trait in sorted({*rec.facts, *rec.sealed}):
-            at = (rec.facts.get(trait) or rec.sealed[trait])[1]
-            facts = {path for path, _ in leaves(trait, rec.facts[trait][0])} if trait in rec.facts else set()
-            for path, value in leaves(trait, whole(rec.facts, rec.sealed, trait)):
-                traits[path] = (value, "fact" if path in facts else _sealed_class(classes, path), at)
-        spelt = _value(key, held) if key else ""
-        found.append(
-            RecordView(
-                rec.id, rec.source_id, names.get(rec.source_id, ""), LABELS[rec.key_kind], spelt, rec.first_seen, traits
-            )
-        )
-    return found
 
 
 def _value(evidence: Evidence, held: dict[UUID, keys.Key]) -> str:
@@ -160,36 +104,14 @@ def _value(evidence: Evidence, held: dict[UUID, keys.Key]) -> str:
     return shown(evidence.kind, spelt)
 
 
-_IDENTIFIERS = """
-SELECT e.kind, e.digest, e.record_id, e.sealed, e.first_seen, coalesce(v.reason, '') FROM identity_record r
-JOIN identity_evidence e ON e.record_id = r.id
-LEFT JOIN identity_retiredvalue v ON v.kind = e.kind AND v.digest = e.digest
-WHERE r.profile_id = %s ORDER BY e.kind, e.first_seen, e.digest, e.id
-"""
-
-
-def identifiers_of(profile_id: UUID) -> list[Identifier]:
-    """The identifiers of a profile, opened, strongest kind first. One query, one more to the vault for keys not remembered."""
-    with connection.cursor() as cursor:
-        cursor.execute(_IDENTIFIERS, [profile_id])
-        rows = cursor.fetchall()
-    held = keys.load({row[2] for row in rows})
-    by_digest: dict[UUID, list[tuple[Any, ...]]] = {}
-    for row in rows:
-        by_digest.setdefault(row[1], []).append(row)
-    found = []
-    for digest, group in by_digest.items():
-        kind, _, record_id, blob, _, retired = group[0]
-        spelt = sealed.unseal(held[record_id], blob, aad=records.evidence_aad(record_id, digest))
-        first_seen = min(row[4] for row in group)
-        held_by = tuple(sorted(row[2] for row in group))
-        found.append(Identifier(LABELS[kind], shown(kind, spelt), digest, first_seen, held_by, retired))
-    return found
+def records_in(profile_id: UUID) -> list[UUID]:
+    """The ids of a profile's records."""
+    return list(Record.objects.filter(profile_id=profile_id).values_list("id", flat=True))
 
 
 def links_of(profile_id: UUID) -> list[LinkView]:
     """The links inside a profile, the strongest first."""
-    ids = list(Record.objects.filter(profile_id=profile_id).values_list("id", flat=True))
+    ids = records_in(profile_id)
     rows = Link.objects.filter(left_id__in=ids, right_id__in=ids).order_by("-weight", "left_id", "right_id", "kind")
     return [
         LinkView(row.left_id, row.right_id, row.rule, LABELS[row.kind], row.digest, row.weight, row.created_at)
@@ -199,7 +121,7 @@ def links_of(profile_id: UUID) -> list[LinkView]:
 
 def constraints_of(profile_id: UUID) -> list[Constraint]:
     """What people decided about the records of a profile, the latest first."""
-    ids = list(Record.objects.filter(profile_id=profile_id).values_list("id", flat=True))
+    ids = records_in(profile_id)
     return list(Constraint.objects.filter(Q(left_id__in=ids) | Q(right_id__in=ids)).order_by("-at", "-id"))
 
 

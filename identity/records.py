@@ -1,6 +1,6 @@
 """Records in memory, and the SQL that loads and writes them in sets."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,11 +9,11 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from cdp.arrays import uuids
 from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
 from identity import names
-from cdp.arrays import uuids
 from identity.names import Person
 from identity.rules import Holder
 from identity.traits import Stamped, whole
@@ -68,11 +68,10 @@ class Rec:
         return Holder(self.id, self.source_id, self.key_kind, self.order, self.person, since)
 
 
-_COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed"
-_BY_ID = f"SELECT {_COLUMNS} FROM identity_record r WHERE r.id = ANY(%s::uuid[])"
-_BY_PROFILE = f"SELECT {_COLUMNS} FROM identity_record r WHERE r.profile_id = %s"
+COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed"
+_BY_ID = f"SELECT {COLUMNS} FROM identity_record r WHERE r.id = ANY(%s::uuid[])"
 _BY_PLACE = f"""
-SELECT {_COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
+SELECT {COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
 JOIN identity_record r USING (source_id, key_digest)
 """
 _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence WHERE record_id = ANY(%s::uuid[])"
@@ -83,32 +82,29 @@ def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
 
 
-def by_profile(profile_id: UUID) -> list[Rec]:
-    """The records of a profile, opened. One query, one more to the vault for keys not remembered."""
-    return _load(_BY_PROFILE, [profile_id])
-
-
 def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> dict[tuple[UUID, UUID], Rec]:
     """The records at these (source, key digest). Not opened: their traits are left empty."""
     if not places:
         return {}
     sources, digests = zip(*places, strict=True)
-    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)], opened=opened)}
+    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)], openly=opened)}
 
 
-def _load(query: str, params: list[Any], *, opened: bool = True) -> list[Rec]:
+def _load(query: str, params: list[Any], *, openly: bool = True) -> list[Rec]:
     with connection.cursor() as cursor:
         cursor.execute(query, params)
         rows = cursor.fetchall()
-    held = keys.load([row[0] for row in rows if row[7] is not None]) if opened else {}
-    found = []
-    for id, source_id, kind, digest, profile_id, first_seen, facts, blob in rows:
-        traits = unseal_traits(id, blob, held) if opened and blob is not None else {}
-        found.append(Rec(id, source_id, kind, digest, profile_id, first_seen, _decode(facts) if opened else {}, traits))
-    return found
+    held = keys.load([row[0] for row in rows if row[7] is not None]) if openly else {}
+    return [opened(row, held) if openly else Rec(*row[:6], {}, {}) for row in rows]
 
 
-def unseal_traits(record_id: UUID, blob: bytes, held: dict[UUID, Key]) -> Stamped:
+def opened(row: tuple[Any, ...], held: Mapping[UUID, Key]) -> Rec:
+    """A record from a row of `COLUMNS`. Raises KeyMissing, Unsealable."""
+    traits = unseal_traits(row[0], row[7], held) if row[7] is not None else {}
+    return Rec(*row[:6], _decode(row[6]), traits)
+
+
+def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key]) -> Stamped:
     """Opens a record's traits. Raises KeyMissing, Unsealable."""
     key = held.get(record_id)
     if key is None:

@@ -9,8 +9,9 @@ from cdp.access.problems import Problem
 
 
 def etag_of(version: object) -> str:
-    """A strong entity tag of anything whose `str` changes when the representation does."""
-    return f'"{hashlib.blake2s(str(version).encode(), digest_size=12).hexdigest()}"'
+    """A strong entity tag of the representation itself (bytes), or of anything whose `str` changes when that does."""
+    said = version if isinstance(version, bytes) else str(version).encode()
+    return f'"{hashlib.blake2s(said, digest_size=12).hexdigest()}"'
 
 
 def _named(header: str) -> list[str]:

@@ -3,8 +3,8 @@
 Each function says what it showed (`fields`, `subjects`) for the audit entry that its caller writes.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,16 +12,17 @@ from uuid import UUID
 from cdp.access.problems import Problem
 from cdp.catalogue import snapshot
 from cdp.console import shown
-from cdp.console.belonging import Belonging
 from cdp.console.gate import Person
 from cdp.console.paths import chain
+from cdp.console.selection import EXPANSIONS, WHOLE, Asked
 from cdp.events.reads import TimelineEvent, timeline
+from cdp.groups.reads import groups_of
 from cdp.sources import lookup
 from consent import rules
+from consent.by_profile import Standing
 from consent.models import LedgerEntry, Purpose, Subject
-from consent.permits import Decision
 from identity import profiles
-from identity.models import Record
+from identity.known import GoldenValue
 from segments.models import Segment
 from segments.reads import why
 
@@ -34,51 +35,94 @@ class Answer:
     fields: set[str] = field(default_factory=set)
     subjects: set[UUID] = field(default_factory=set)
 
+    def of(self, fields: Iterable[str], subjects: Iterable[UUID]) -> None:
+        """It shows these, too."""
+        self.fields.update(fields)
+        self.subjects.update(subjects)
 
-def declared_names(values: Iterable[profiles.GoldenValue]) -> set[str]:
+    def join(self, other: "Answer") -> Any:
+        """The content of another answer, which becomes part of this one."""
+        self.of(other.fields, other.subjects)
+        return other.content
+
+
+def declared_names(values: Iterable[GoldenValue]) -> set[str]:
     """The names that may stand in the audit trail; what is undeclared is called so."""
     return {it.name if it.data_class != "undeclared" else "(undeclared)" for it in values}
 
 
-def profile(person: Person, belongings: tuple[list[Belonging], int], *, expand: frozenset[str]) -> Answer:
-    """The golden record with identifiers and segments; `expand`: "provenance", "records"."""
-    values = [it for it in profiles.golden(person.id) if person.sees(it.source_id)]
-    traits, classes = shown.traits(values, open=person.open)
-    found = identifiers(person)
-    listed, withheld = belongings
-    row = person.profile
-    content: dict[str, Any] = {
-        "id": row.id,
-        "redirected_from": person.asked if person.moved else None,
-        "version": row.version,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "records": row.records,
+def profile(person: Person, asked: Asked = WHOLE) -> Answer:
+    """The golden record with identifiers and segments, and what was asked to be expanded; only the members asked for."""
+    one, held = person.known, person.belongings
+    answer = Answer({"id": one.id, "redirected_from": person.asked if person.moved else None})
+    content = answer.content
+    content |= {
+        "version": one.version,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+        "records": one.size,
         "open": person.open,
-        "traits": traits,
-        "classes": classes,
-        "identifiers": found.content,
-        "segments": [it.key for it in listed],
-        "segments_withheld": withheld,
     }
-    answer = Answer(content, declared_names(values) | found.fields, {it.record_id for it in values} | found.subjects)
-    if "provenance" in expand:
-        content["provenance"] = {shown.name(it.name, it.data_class, open=person.open): _provenance(it) for it in values}
-    if "records" in expand:
-        content["record_list"] = records(person).content
+    if asked.wants("traits") or asked.wants("classes") or "provenance" in asked.expand:
+        values = [it for it in _seen(person) if asked.trait(shown.name(it.name, it.data_class, open=person.open))]
+        content["traits"], content["classes"] = shown.traits(values, open=person.open)
+        answer.of(declared_names(values), (it.record_id for it in values))
+        if "provenance" in asked.expand:
+            names = [shown.name(it.name, it.data_class, open=person.open) for it in values]
+            content["provenance"] = dict(zip(names, map(_provenance, values), strict=True))
+    if asked.wants("identifiers"):
+        content["identifiers"] = answer.join(identifiers(person))
+    content["segments"] = [it.key for it in held.listed]
+    content["segments_withheld"] = held.withheld
+    content |= answer.join(expanded(person, asked))
+    answer.content = asked.cut(content)
+    answer.subjects = answer.subjects or set(person.record_ids)  # without a value it is still about somebody
     return answer
 
 
-def _provenance(it: profiles.GoldenValue) -> dict[str, Any]:
+def expanded(person: Person, asked: Asked) -> Answer:
+    """What was asked to be expanded, by the names of the answer's members; provenance is told with the traits."""
+    answer = Answer({})
+    for name in sorted(asked.expand & _MORE.keys()):
+        answer.content[EXPANSIONS[name]] = answer.join(_MORE[name](person))
+    return answer
+
+
+def _seen(person: Person) -> list[GoldenValue]:
+    """The golden values within the limits of the reader's key."""
+    return [it for it in person.known.golden if person.sees(it.source_id)]
+
+
+def memberships(person: Person) -> Answer:
+    """The segments the person is in, as far as their purposes are permitted."""
+    return Answer([asdict(it) for it in person.belongings.listed], {"segments"})
+
+
+def permissions(person: Person) -> Answer:
+    """For each purpose whether it is permitted, why, and the entries of the ledger that decide."""
+    content = [
+        {"purpose": purpose, "allowed": it.allowed, "because": it.because, "entries": list(it.entries)}
+        for purpose, it in person.decisions.items()
+    ]
+    return Answer(content, {"consents"}, set(person.record_ids))
+
+
+def groups(person: Person) -> Answer:
+    """The groups that the person's records belong to."""
+    found = groups_of(person.id, person.only)
+    return Answer([{"id": id, "first_seen": first, "last_seen": last} for id, first, last in found], {"groups"})
+
+
+def _provenance(it: GoldenValue) -> dict[str, Any]:
     return {"record": it.record_id, "source": it.source, "rule": it.rule, "at": it.at}
 
 
 def identifiers(person: Person) -> Answer:
     """The identifiers by which the person is known."""
-    only = _own_records(person)
+    sources = person.known.sources
     listed, fields, subjects = [], set(), set()
-    for it in profiles.identifiers_of(person.id):
-        held = [record for record in it.records if only is None or record in only]
+    for it in person.known.identifiers:
+        held = [record for record in it.records if person.sees(sources[record])]
         if not held:
             continue
         fields.add(f"identifier.{it.kind}")
@@ -95,17 +139,9 @@ def identifiers(person: Person) -> Answer:
     return Answer(listed, fields, subjects)
 
 
-def _own_records(person: Person) -> set[UUID] | None:
-    """The records within the limits of the reader's key; None: all."""
-    if person.only is None:
-        return None
-    rows = Record.objects.filter(profile_id=person.id, source_id__in=person.only)
-    return set(rows.values_list("id", flat=True))
-
-
 def records(person: Person) -> Answer:
     """The records side by side."""
-    found = [it for it in profiles.records_of(person.id) if person.sees(it.source_id)]
+    found = [it for it in person.known.records if person.sees(it.source_id)]
     content = [
         {
             "id": it.id,
@@ -125,10 +161,18 @@ def records(person: Person) -> Answer:
     return Answer(content, fields | {"record.key"}, {it.id for it in found})
 
 
+_MORE: Mapping[str, Callable[[Person], Answer]] = {
+    "consents": permissions,
+    "groups": groups,
+    "records": records,
+    "segments": memberships,
+}
+
+
 def provenance(person: Person) -> Answer:
     """Every trait with its golden value, why it stands, and what the other records say."""
-    values = [it for it in profiles.golden(person.id) if person.sees(it.source_id)]
-    views = [it for it in profiles.records_of(person.id) if person.sees(it.source_id)]
+    values = _seen(person)
+    views = [it for it in person.known.records if person.sees(it.source_id)]
     content = []
     for it in values:
         said = [
@@ -158,10 +202,7 @@ def events(
     person: Person, *, before: tuple[datetime, UUID] | None, limit: int
 ) -> tuple[list[TimelineEvent], list[UUID]]:
     """Events of the person, newest first, and the records they can be of."""
-    rows = Record.objects.filter(profile_id=person.id)
-    if person.only is not None:
-        rows = rows.filter(source_id__in=person.only)
-    ids = list(rows.values_list("id", flat=True))
+    ids = [record for record, source in person.known.sources.items() if person.sees(source)]
     return timeline(ids, before=before, limit=limit), ids
 
 
@@ -189,14 +230,14 @@ def timeline_entries(person: Person, rows: Sequence[TimelineEvent]) -> Answer:
     return Answer(content, {"timeline"}, {row.record_id for row in rows})
 
 
-def consents(profile_id: UUID, digests: Iterable[UUID], decisions: dict[str, Decision]) -> list[dict[str, Any]]:
+def consents(standing: Standing) -> list[dict[str, Any]]:
     """For each purpose: permitted or not, because of what, and all entries of the ledger about the person."""
-    about = Subject.objects.filter(digest__in=list(digests)).values("entry_id")
+    about = Subject.objects.filter(digest__in=list(standing.digests)).values("entry_id")
     entries = list(LedgerEntry.objects.filter(id__in=about).order_by("-effective_from", "-id"))
     sources = lookup.load({it.source_id for it in entries if it.source_id})
     content = []
     for purpose in Purpose.objects.order_by("key"):
-        decision = decisions[purpose.key]
+        decision = standing.decisions[purpose.key]
         content.append(
             {
                 "purpose": purpose.key,
@@ -254,13 +295,13 @@ def why_segment(person: Person, segment: Segment, *, at: datetime) -> dict[str, 
 def why_together(person: Person, left: UUID, right: UUID) -> dict[str, Any]:
     """The chain of links that makes two records of the person one, with the values that they share. Raises a 400 Problem for
     records that are not (both) the person's."""
-    own = {it.id: it for it in profiles.records_of(person.id) if person.sees(it.source_id)}
+    own = {it.id: it for it in person.known.records if person.sees(it.source_id)}
     if left not in own or right not in own or left == right:
         raise Problem(
             400, "not_records", "Two different records of this profile are needed", field="record_a",
             remedy="Take the ids from expand=records.",
         )  # fmt: skip
-    values = {it.digest: shown.identifier(it, open=person.open) for it in profiles.identifiers_of(person.id)}
+    values = {it.digest: shown.identifier(it, open=person.open) for it in person.known.identifiers}
     steps = chain(profiles.links_of(person.id), left, right)
     decided = [
         {"verdict": it.verdict, "left": it.left_id, "right": it.right_id, "by": it.actor, "at": it.at}

@@ -1,6 +1,6 @@
-"""The segments of one person: in one query, with the permissions that are known already. `flips_at` is honoured."""
+"""The segments of people, with the permissions that are known already. `flips_at` is honoured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,15 +8,16 @@ from uuid import UUID
 
 from django.db import connection
 
+from cdp.database.together import Statement
 from consent import rules
 from consent.permits import Decision, permitted_sql
 from segments.models import Segment
 from segments.reads import is_member
 
 _OF = """
-SELECT s.id, s.key, s.name, s.purpose, m.member, m.entered_at, m.flips_at
+SELECT m.profile_id, s.id, s.key, s.name, s.purpose, m.member, m.entered_at, m.flips_at
 FROM segments_membership m JOIN segments_segment s ON s.id = m.segment_id AND s.enabled
-WHERE m.profile_id = %s ORDER BY s.key
+WHERE m.profile_id = ANY(%s::uuid[]) ORDER BY s.key
 """
 
 
@@ -32,15 +33,29 @@ class Belonging:
     flips_at: datetime | None
 
 
-def segments_of(profile_id: UUID, decisions: Mapping[str, Decision], *, at: datetime) -> tuple[list[Belonging], int]:
-    """The segments a profile is in, by key, and in how many more it is withheld for want of permission for their purpose.
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """The segments a person is in, by key, and in how many more they are withheld for want of permission."""
+
+    listed: list[Belonging]
+    withheld: int
+
+
+def statement(profile_ids: Collection[UUID]) -> Statement:
+    """What `belongings` reads."""
+    return _OF, [list(profile_ids)]
+
+
+def belongings(
+    profile_id: UUID, rows: Iterable[tuple[Any, ...]], decisions: Mapping[str, Decision], *, at: datetime
+) -> Belongings:
+    """One profile's segments, from the rows of `statement`.
 
     What time alone may have changed since it was stored is evaluated anew, whether a wake-up has reached it or not."""
-    with connection.cursor() as cursor:
-        cursor.execute(_OF, [profile_id])
-        rows = cursor.fetchall()
     found, withheld = [], 0
-    for id, key, name, purpose, member, entered_at, flips_at in rows:
+    for owner, id, key, name, purpose, member, entered_at, flips_at in rows:
+        if owner != profile_id:
+            continue
         due = flips_at is not None and flips_at <= at
         if not (is_member(Segment.objects.get(pk=id), profile_id, at) if due else member):
             continue
@@ -48,7 +63,7 @@ def segments_of(profile_id: UUID, decisions: Mapping[str, Decision], *, at: date
             found.append(Belonging(id, key, name, purpose, entered_at, None if due else flips_at))
         else:
             withheld += 1
-    return found, withheld
+    return Belongings(found, withheld)
 
 
 def segments_in(profile_ids: Sequence[UUID], *, at: datetime) -> dict[UUID, int]:

@@ -23,8 +23,9 @@ from cdp.console.serializers import (
 )
 from cdp.console.views import only_known
 from cdp.events.reads import TimelineEvent
-from consent import ledger, rules
-from consent.permits import permits_purposes
+from consent import rules
+from consent.by_profile import permits_purposes
+from identity.profiles import records_in
 from segments.models import Segment
 
 _PAGING = [OpenApiParameter(it["name"], it["schema"], description=it["description"]) for it in LIST_PARAMETERS]
@@ -76,12 +77,9 @@ class ConsentsView(View):
 
         This alone is also answered about people who permit nothing: it is how one learns why."""
         only_known(request)
-        profile = gate.profile_of(profile_id)
-        decisions = permits_purposes(profile.id, at=timezone.now())
-        digests = ledger.members_of([profile.id]).get(profile.id, set())
-        content = answers.consents(profile.id, digests, decisions)
-        subjects = gate.record_ids(profile.id)
-        audited(request, "consent.read", object=("profile", profile.id), subjects=subjects, fields=["consents"])
+        id = gate.profile_id_of(profile_id)
+        content = answers.consents(permits_purposes(id, at=timezone.now()))
+        audited(request, "consent.read", object=("profile", id), subjects=records_in(id), fields=["consents"])
         return answer(content, None)
 
 
@@ -152,9 +150,8 @@ class RevealView(View):
 def open_for(request: Any, profile_id: UUID, *, purpose: str, reason: str) -> Any:
     """Asks permission for the purpose and opens the profile. Raises Http404, NotPermitted, NoReason, PermissionError."""
     at = timezone.now()
-    profile = gate.profile_of(profile_id)
-    decision = permits_purposes(profile.id, at=at).get(purpose, rules.UNKNOWN)
+    id = gate.profile_id_of(profile_id)
+    decision, subjects = permits_purposes(id, at=at).decisions.get(purpose, rules.UNKNOWN), records_in(id)
     if not decision.allowed:
-        gate.refuse(request, profile.id, purpose, decision)
-    subjects = gate.record_ids(profile.id)
-    return reveal.grant(request, profile.id, purpose=purpose, reason=reason, subjects=subjects, at=at)
+        gate.refuse(request, id, purpose, decision, subjects=subjects)
+    return reveal.grant(request, id, purpose=purpose, reason=reason, subjects=subjects, at=at)

@@ -164,7 +164,7 @@ class ProfileAdmin(ReadOnlyAdmin):
         try:
             person = gate.enter(request, profile_id, at=at)
         except NotPermitted as refusal:
-            denied = {**frame, "refusal": refusal, "profile_id": gate.profile_of(profile_id).id}
+            denied = {**frame, "refusal": refusal, "profile_id": gate.profile_id_of(profile_id)}
             return render(request, "console/profile_denied.html", denied, status=403)
         if person.moved:
             messages.info(request, "This profile was merged into another: you see the one that answers for it now.")

@@ -11,10 +11,9 @@ from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_identifying
 from cdp.audit.models import Entry
 from cdp.console import answers, gate, graph, names, reveal
-from cdp.console.belonging import segments_of
 from cdp.console.gate import Person
+from cdp.console.selection import Asked
 from cdp.events.reads import TimelineEvent
-from consent import ledger
 from consent.models import Purpose
 from identity import profiles
 from segments.models import Segment
@@ -25,10 +24,9 @@ _AUDIT_SHOWN = 30
 
 def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, Any]:
     """Everything but the frame. Writes one audit entry for all of it."""
-    listed, withheld = segments_of(person.id, person.decisions, at=at)
-    golden = answers.profile(person, (listed, withheld), expand=frozenset({"provenance"}))
+    listed = person.belongings.listed
+    golden = answers.profile(person, Asked(expand=frozenset({"provenance"})))
     records = answers.records(person)
-    digests = ledger.members_of([person.id]).get(person.id, set())
     first, following = timeline(person, before=None)
     gate.note(
         request,
@@ -47,9 +45,9 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "links": profiles.links_of(person.id),
         "events": first,
         "following": following,
-        "consents": answers.consents(person.id, digests, person.decisions),
+        "consents": answers.consents(person.standing),
         "segments": listed,
-        "withheld": withheld,
+        "withheld": person.belongings.withheld,
         "others": other_segments(request, [it.key for it in listed]),
         "history": history(person.id),
         "seen_by": audit_of(person) if holds(request, "profiles:reveal") or holds(request, "audit:read") else None,

@@ -8,17 +8,18 @@ from cdp.catalogue.identifiers import KINDS
 from cdp.console.reveal import SHORTEST_REASON
 
 Plain = serializers.Serializer[Any]
+MOST = 100  # people in one request
 
 
 class ProfileItemSerializer(Plain):
     """A profile in a list: its facts, which need not be opened. Identifying traits are in the profile itself."""
 
     id = serializers.UUIDField()
-    version = serializers.IntegerField()
-    records = serializers.IntegerField(help_text="How many records it is made of")
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    facts = serializers.DictField(help_text="Golden facts: path -> value")
+    version = serializers.IntegerField(required=False)
+    records = serializers.IntegerField(required=False, help_text="How many records it is made of")
+    created_at = serializers.DateTimeField(required=False)
+    updated_at = serializers.DateTimeField(required=False)
+    facts = serializers.DictField(required=False, help_text="Golden facts: path -> value")
 
 
 class IdentifierSerializer(Plain):
@@ -53,31 +54,75 @@ class RecordSerializer(Plain):
     traits = serializers.DictField()
 
 
-class ProfileSerializer(Plain):
-    """A golden record."""
+class MembershipSerializer(Plain):
+    """A segment that a person is in."""
+
+    id = serializers.UUIDField()
+    key = serializers.CharField()
+    name = serializers.CharField()
+    purpose = serializers.CharField()
+    entered_at = serializers.DateTimeField(allow_null=True)
+    flips_at = serializers.DateTimeField(allow_null=True, help_text="When time alone may end it")
+
+
+class PermissionSerializer(Plain):
+    """Whether a purpose is permitted."""
+
+    purpose = serializers.CharField()
+    allowed = serializers.BooleanField()
+    because = serializers.CharField(help_text="A stable code, a colon, words")
+    entries = serializers.ListField(child=serializers.UUIDField(), help_text="Of the ledger: those that decide")
+
+
+class BelongingSerializer(Plain):
+    """A group that a person belongs to."""
+
+    id = serializers.UUIDField()
+    first_seen = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
+
+
+class ExpandedSerializer(Plain):
+    """What `expand` adds."""
+
+    consents = PermissionSerializer(many=True, required=False, help_text="With expand=consents: for every purpose")
+    record_list = RecordSerializer(many=True, required=False, help_text="With expand=records")
+    segment_list = MembershipSerializer(many=True, required=False, help_text="With expand=segments")
+
+
+class ListedProfileSerializer(ExpandedSerializer, ProfileItemSerializer):
+    """A profile in a list, with what `expand` adds. With `fields` only the members asked for are there."""
+
+
+class ProfileSerializer(ExpandedSerializer):
+    """A golden record. With `fields` only the id and the members asked for are there."""
 
     id = serializers.UUIDField()
     redirected_from = serializers.UUIDField(
-        allow_null=True, help_text="The id asked for, if it was merged into this one"
+        allow_null=True, required=False, help_text="The id asked for, if it was merged into this one"
     )
-    version = serializers.IntegerField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    records = serializers.IntegerField()
-    open = serializers.BooleanField(help_text="Whether identifying values stand in clear here")
+    version = serializers.IntegerField(required=False)
+    created_at = serializers.DateTimeField(required=False)
+    updated_at = serializers.DateTimeField(required=False)
+    records = serializers.IntegerField(required=False)
+    open = serializers.BooleanField(required=False, help_text="Whether identifying values stand in clear here")
     traits = serializers.DictField(
-        help_text="Path -> value; undeclared traits are one entry, unless the key may reveal"
+        required=False, help_text="Path -> value; undeclared traits are one entry, unless the key may reveal"
     )
     classes = serializers.DictField(
-        child=serializers.ChoiceField(choices=["identifying", "fact", "undeclared"]), help_text="Path -> class of data"
+        child=serializers.ChoiceField(choices=["identifying", "fact", "undeclared"]),
+        required=False,
+        help_text="Path -> class of data",
     )
-    identifiers = IdentifierSerializer(many=True)
-    segments = serializers.ListField(child=serializers.CharField(), help_text="Keys")
-    segments_withheld = serializers.IntegerField(help_text="Segments whose purpose this person does not permit")
+    identifiers = IdentifierSerializer(many=True, required=False)
+    segments = serializers.ListField(child=serializers.CharField(), required=False, help_text="Keys")
+    segments_withheld = serializers.IntegerField(
+        required=False, help_text="Segments whose purpose this person does not permit"
+    )
     provenance = serializers.DictField(
         child=ProvenanceSerializer(), required=False, help_text="With expand=provenance: path -> where it comes from"
     )
-    record_list = RecordSerializer(many=True, required=False, help_text="With expand=records")
+    groups = BelongingSerializer(many=True, required=False, help_text="With expand=groups")
 
 
 class FoundProfileSerializer(ProfileSerializer):
@@ -97,32 +142,53 @@ class AskedIdentifierSerializer(Plain):
 
 
 class LookupSerializer(Plain):
-    """Either `kind` and `value`, or `identifiers`: those are tried in order, and the first that is known answers."""
+    """One of three: `kind` and `value`; `identifiers` of one person, tried in order until one is known; `lookups` of many
+    people, each answered."""
 
     kind = serializers.ChoiceField(choices=sorted(KINDS), required=False)
     value = serializers.CharField(max_length=500, required=False)
     identifiers = serializers.ListField(child=AskedIdentifierSerializer(), required=False, min_length=1, max_length=20)
+    lookups = serializers.ListField(child=AskedIdentifierSerializer(), required=False, min_length=1, max_length=MOST)
     region = serializers.RegexField(
         "^[A-Za-z]{2}$", required=False, help_text="How a phone number without country code is read (default: REGION)"
     )
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """One of the two ways."""
-        single = "kind" in asked and "value" in asked
-        if single == ("identifiers" in asked) or ("kind" in asked) != ("value" in asked):
-            raise serializers.ValidationError("Send kind and value, or identifiers.")
+        """One of the three ways."""
+        ways = ("kind" in asked and "value" in asked, "identifiers" in asked, "lookups" in asked)
+        if sum(ways) != 1 or ("kind" in asked) != ("value" in asked):
+            raise serializers.ValidationError("Send kind and value, or identifiers, or lookups.")
         return asked
 
 
-class MembershipSerializer(Plain):
-    """A segment that a person is in."""
+class BulkSerializer(Plain):
+    """Which profiles."""
 
-    id = serializers.UUIDField()
-    key = serializers.CharField()
-    name = serializers.CharField()
-    purpose = serializers.CharField()
-    entered_at = serializers.DateTimeField(allow_null=True)
-    flips_at = serializers.DateTimeField(allow_null=True, help_text="When time alone may end it")
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=MOST)
+
+
+class RefusedSerializer(Plain):
+    """Why somebody is not shown."""
+
+    code = serializers.ChoiceField(choices=["not_permitted"])
+    detail = serializers.CharField(help_text="The decision: a stable code, a colon, words")
+
+
+class FoundSerializer(Plain):
+    """One result: `profile`, or why it is `refused`."""
+
+    profile = ProfileSerializer(allow_null=True)
+    also = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="Other profiles that hold the same identifier, such as a family's phone",
+    )
+    refused = RefusedSerializer(allow_null=True)
+
+
+class FoundProfilesSerializer(Plain):
+    """The results, in the order in which they were asked for; null: nobody."""
+
+    results = serializers.ListField(child=FoundSerializer(allow_null=True))
 
 
 class MembershipsSerializer(Plain):

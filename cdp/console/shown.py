@@ -5,7 +5,7 @@ from typing import Any
 
 from cdp.access.masking import HIDDEN, kind_of, mask, mask_traits
 from cdp.events.reads import TimelineEvent
-from identity.profiles import GoldenValue, Identifier, RecordView
+from identity.known import GoldenValue, Identifier, RecordView
 
 _BODIES = ("properties", "traits")
 _SEEN_ELSEWHERE = {*_BODIES, "context", "event", "name", "timestamp", "originalTimestamp", "sentAt", "receivedAt"}

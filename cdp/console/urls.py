@@ -2,11 +2,12 @@
 
 from django.urls import path
 
-from cdp.console import detail_views, views
+from cdp.console import detail_views, lookup_views, views
 
 urlpatterns = [
     path("profiles/", views.ProfilesView.as_view(), name="profiles"),
-    path("profiles/lookup/", views.LookupView.as_view(), name="profile-lookup"),
+    path("profiles/lookup/", lookup_views.LookupView.as_view(), name="profile-lookup"),
+    path("profiles/bulk/", lookup_views.BulkView.as_view(), name="profile-bulk"),
     path("profiles/<uuid:profile_id>/", views.ProfileView.as_view(), name="profile"),
     path("profiles/<uuid:profile_id>/segments/", views.ProfileSegmentsView.as_view(), name="profile-segments"),
     path("profiles/<uuid:profile_id>/timeline/", detail_views.TimelineView.as_view(), name="profile-timeline"),

@@ -1,14 +1,15 @@
 """REST: profiles/ and what lies below each of them."""
 
-from dataclasses import asdict
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.fields import BooleanField
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
@@ -18,25 +19,23 @@ from rest_framework.response import Response
 
 from cdp.access.objects import visible
 from cdp.access.problems import Problem
-from cdp.access.rest import GenericView, View, audited, conditional, purpose_of, sources_of, tagged
-from cdp.console import answers, gate
-from cdp.console.belonging import segments_of
+from cdp.access.rendering import as_json
+from cdp.access.rest import GenericView, View, audited, conditional, etag_of, purpose_of, sources_of
+from cdp.console import answers, gate, selection
+from cdp.console.answers import Answer
+from cdp.console.selection import LISTED, LISTED_MEMBERS, Asked
 from cdp.console.serializers import (
-    FoundProfileSerializer,
-    LookupSerializer,
+    ListedProfileSerializer,
     MembershipsSerializer,
     ProfileItemSerializer,
     ProfileSerializer,
 )
 from consent.permits import permitted_sql
 from identity.models import Profile, Record
-from identity.profiles import find
 from segments.models import Segment
 from segments.reads import current_sql
 
-EXPANSIONS = frozenset({"provenance", "records"})
 _PAGING = {"limit", "cursor"}
-EXPAND = OpenApiParameter("expand", str, description="Comma-separated: provenance, records")
 
 
 def only_known(request: Request, *names: str) -> None:
@@ -61,14 +60,12 @@ def moment(request: Request, name: str) -> datetime | None:
     return found
 
 
-def expansions(request: Request) -> frozenset[str]:
-    """What `?expand=` asks for. Raises a 400 Problem."""
-    asked = frozenset(filter(None, request.query_params.get("expand", "").split(",")))
-    if not asked <= EXPANSIONS:
-        raise Problem(
-            400, "invalid", "This cannot be expanded", field="expand", remedy=f"Use {', '.join(sorted(EXPANSIONS))}."
-        )
-    return asked
+_TIMES = {
+    "updated_since": "updated_at__gte",
+    "updated_before": "updated_at__lt",
+    "created_since": "created_at__gte",
+    "created_before": "created_at__lt",
+}
 
 
 class ProfilesView(GenericView):
@@ -85,31 +82,54 @@ class ProfilesView(GenericView):
             OpenApiParameter(
                 "updated_since", OpenApiTypes.DATETIME, description="Only those changed at or after this time"
             ),
+            OpenApiParameter(
+                "updated_before", OpenApiTypes.DATETIME, description="Only those changed before this time"
+            ),
+            OpenApiParameter(
+                "created_since", OpenApiTypes.DATETIME, description="Only those made at or after this time"
+            ),
+            OpenApiParameter("created_before", OpenApiTypes.DATETIME, description="Only those made before this time"),
+            *selection.parameters(LISTED, LISTED_MEMBERS),
         ],
-        responses=ProfileItemSerializer(many=True),
+        responses=ListedProfileSerializer(many=True),
     )
     def get(self, request: Request) -> Response:
         """Profiles with their facts. People who do not permit the reader's purpose are not listed."""
-        only_known(request, "segment", "updated_since", *_PAGING)
-        now = timezone.now()
+        only_known(request, "segment", *_TIMES, "expand", "fields", *_PAGING)
+        now, asked = timezone.now(), selection.of(request, expand=LISTED, members=LISTED_MEMBERS)
         rows = permitted(Profile.objects.all(), purpose_of(request), at=now)
         rows = within(rows, sources_of(request))
-        since = moment(request, "updated_since")
-        if since is not None:
-            rows = rows.filter(updated_at__gte=since)
+        for name, condition in _TIMES.items():
+            at = moment(request, name)
+            rows = rows if at is None else rows.filter(**{condition: at})
         if request.query_params.get("segment"):
             rows = members(rows, request, request.query_params["segment"], at=now)
         page: list[Profile] = self.paginate_queryset(rows) or []
         only_of(page, sources_of(request))
+        answer = listed(request, page, asked, at=now)
         audited(
             request,
             "profile.list",
             object=("profile", ""),
-            fields=sorted({path for row in page for path in row.facts}),
+            subjects=answer.subjects,
+            fields=sorted(answer.fields),
             rows=len(page),
             details={"filters": sorted(set(request.query_params) - _PAGING)},
         )
-        return self.get_paginated_response(ProfileItemSerializer(page, many=True).data)
+        return self.get_paginated_response(answer.content)
+
+
+def listed(request: Request, page: Collection[Profile], asked: Asked, *, at: datetime) -> Answer:
+    """The items of a list: what its rows hold, and what was asked to be expanded, read for all of them at once."""
+    found = Answer([], {path for row in page for path in row.facts} if asked.wants("facts") else set())
+    people = gate.admit(request, [row.id for row in page], at=at, revealed=False) if asked.expand else {}
+    for row in page:
+        item = asked.cut(dict(ProfileItemSerializer(row).data))
+        person = people.get(row.id)
+        if isinstance(person, gate.Person):
+            item |= found.join(answers.expanded(person, asked))
+        found.content.append(item)
+    return found
 
 
 def only_of(page: list[Profile], only: frozenset[UUID] | None) -> None:
@@ -149,68 +169,30 @@ class ProfileView(View):
     """One person."""
 
     scopes = "profiles:read"
+    versioned = True
 
-    @extend_schema(operation_id="profiles_retrieve", parameters=[EXPAND], responses=ProfileSerializer)
-    def get(self, request: Request, profile_id: UUID) -> Response:
+    @extend_schema(operation_id="profiles_retrieve", parameters=selection.parameters(), responses=ProfileSerializer)
+    def get(self, request: Request, profile_id: UUID) -> HttpResponseBase:
         """The golden record, with identifiers and segments. An id that was merged away answers with the survivor: its `id`,
         `redirected_from` and the header Content-Location say so."""
-        only_known(request, "expand")
-        return shown(request, profile_id, expand=expansions(request))
+        only_known(request, "expand", "fields")
+        return shown(request, profile_id, selection.of(request))
 
 
-def shown(request: Request, profile_id: UUID, *, expand: frozenset[str], **more: Any) -> Response:
+def shown(request: Request, profile_id: UUID, asked: Asked, **more: Any) -> HttpResponseBase:
     """The answer with a profile: permission, content, ETag, audit entry.
 
     The ETag is of the content: what it shows can change without the profile's version (a membership by time, a declaration,
     an identifier more)."""
-    at = timezone.now()
-    person = gate.enter(request, profile_id, at=at)
-    answer = answers.profile(person, segments_of(person.id, person.decisions, at=at), expand=expand)
-    content = {**answer.content, **more}
+    person = gate.enter(request, profile_id, at=timezone.now())
+    answer = answers.profile(person, asked)
+    content = as_json({**answer.content, **more})
     unchanged = conditional(request, content)
     if unchanged is not None:
         return unchanged
     gate.note(request, person, fields=answer.fields, subjects=answer.subjects)
-    response = tagged(Response(content), content)
-    response["Content-Location"] = f"/api/v1/profiles/{person.id}/"
-    return response
-
-
-class LookupView(View):
-    """Who has this identifier."""
-
-    scopes = "profiles:read"
-
-    @extend_schema(operation_id="profiles_lookup", request=LookupSerializer, responses=FoundProfileSerializer)
-    def post(self, request: Request) -> Response:
-        """Finds a profile by e-mail, phone, user id or another identifier. The value stands in the body, never in an
-        address, and is not repeated in the answer."""
-        asked = LookupSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        values = asked.validated_data
-        region = values.get("region", settings.REGION).upper()
-        pairs = values.get("identifiers") or [{"kind": values["kind"], "value": values["value"]}]
-        for pair in pairs:
-            found = reachable(find(pair["kind"], pair["value"], region), sources_of(request))
-            if found:
-                return shown(request, found[0], expand=frozenset(), also=found[1:])
-        audited(
-            request,
-            "profile.lookup",
-            object=("profile", ""),
-            rows=0,
-            details={"kinds": sorted({pair["kind"] for pair in pairs})},
-        )
-        raise Problem(404, "not_found", "Nobody is known by this identifier", remedy="Check its kind and spelling.")
-
-
-def reachable(profile_ids: list[UUID], only: frozenset[UUID] | None) -> list[UUID]:
-    """Those of the profiles that are within the limits of the reader's key, in their order."""
-    if only is None or not profile_ids:
-        return profile_ids
-    rows = Record.objects.filter(profile_id__in=profile_ids, source_id__in=only)
-    allowed = set(rows.values_list("profile_id", flat=True))
-    return [id for id in profile_ids if id in allowed]
+    headers = {"ETag": etag_of(content), "Content-Location": f"/api/v1/profiles/{person.id}/"}
+    return HttpResponse(content, content_type="application/json", headers=headers)
 
 
 class ProfileSegmentsView(View):
@@ -222,8 +204,7 @@ class ProfileSegmentsView(View):
     def get(self, request: Request, profile_id: UUID) -> Response:
         """The segments that the person is in now, as far as the person permits each one's purpose."""
         only_known(request)
-        at = timezone.now()
-        person = gate.enter(request, profile_id, at=at)
-        listed, withheld = segments_of(person.id, person.decisions, at=at)
+        person = gate.enter(request, profile_id, at=timezone.now())
         gate.note(request, person, fields={"segments"})
-        return Response({"results": [asdict(it) for it in listed], "withheld": withheld, "next": None})
+        results = answers.memberships(person).content
+        return Response({"results": results, "withheld": person.belongings.withheld, "next": None})

@@ -3,7 +3,7 @@
 import pytest
 
 from cdp.audit import Actor
-from identity import decide, profiles
+from identity import decide, known, profiles
 from identity.models import Constraint, Merge
 from identity.rebuild import rebuild
 from tests.identity.cases import CRM, LATER, TILL, rows, said, see, together
@@ -86,22 +86,26 @@ def test_reads_open_what_is_sealed_with_class_and_provenance():
         ),
     )
     assert a.profile_id == b.profile_id
-    golden = {one.name: one for one in profiles.golden(a.profile_id)}
+    person = known.one(a.profile_id)
+    assert person is not None
+    golden = {one.name: one for one in person.golden}
     assert golden["lastName"].value == ALICE.last
     assert golden["lastName"].rule == "well_written"
     assert golden["lastName"].record_id == a.record_id
     assert golden["firstName"].data_class == "identifying"
     assert (golden["shoe"].value, golden["shoe"].data_class) == ("42", "undeclared")
     assert golden["country"].data_class == "fact"
-    found = {(one.kind, one.value, one.retired) for one in profiles.identifiers_of(a.profile_id)}
+    found = {(one.kind, one.value, one.retired) for one in person.identifiers}
     assert ("email", ALICE.email, "") in found
     assert ("email", "test@example.com", "junk") in found
     assert ("user_id", "2", "") in found
     assert [link.rule for link in profiles.links_of(a.profile_id)] == ["same_email"]
-    assert [(one.key_kind, one.key) for one in profiles.records_of(a.profile_id)] == [
+    assert [(one.key_kind, one.key) for one in person.records] == [
         ("user_id", "1"),
         ("user_id", "2"),
     ]
     assert profiles.find("email", f" {ALICE.email.upper()}") == [a.profile_id]
     assert profiles.find("email", CHARLIE.email) == []
+    asked = [("email", CHARLIE.email), ("user_id", "2"), ("email", "no address"), ("email", ALICE.email), ("user_id", "1")]
+    assert profiles.find_many(asked) == [[], [a.profile_id], [], [a.profile_id], [a.profile_id]]
     assert [one["record"] for one in profiles.export([a.record_id])] == [str(a.record_id)]
