@@ -7,16 +7,15 @@ A moment may be early (the truth then turns out unchanged), never late.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import cache, lru_cache
+from decimal import Decimal
+from functools import cache
 from typing import Any as Anything
 
-from segments.history import Column, fact, matcher, turns, typed
+from segments.history import EXACT, Column, decimal, fact, matcher, turns, typed
 from segments.nodes import FOREVER, All, Any, Comparison, Consent, Event, InSegment, Node, Not, Test, Trait
 
 Verdict = tuple[bool, int]  # truth, flips at (microseconds; FOREVER: time alone changes nothing)
 Judge = Callable[["Subject", int], Verdict]
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 _BILLIONTH = Decimal("1e-9")
 _UNKNOWN = (False, FOREVER)
 _NOTHING = Column([])
@@ -182,7 +181,7 @@ def _sum(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> list
 
 def _average(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> list[Anything]:
     total, count = _total(node, column, low, high, zone)
-    return [_EXACT.quantize(_EXACT.divide(total, Decimal(count)), _BILLIONTH)] if count else []
+    return [EXACT.quantize(EXACT.divide(total, Decimal(count)), _BILLIONTH)] if count else []
 
 
 def _total(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> tuple[Decimal, int]:
@@ -196,15 +195,10 @@ def _total(node: Event, column: Column, low: int, high: int, zone: tzinfo) -> tu
         running = [(total, count)]
         for values in column.of(node.of, node.kind, zone):
             for value in values:
-                total, count = _EXACT.add(total, _decimal(value)), count + 1
+                total, count = EXACT.add(total, decimal(value)), count + 1
             running.append((total, count))
         column.running[node.of.name] = running
-    return _EXACT.subtract(running[high][0], running[low][0]), running[high][1] - running[low][1]
-
-
-@lru_cache(65536)
-def _decimal(value: float) -> Decimal:
-    return Decimal(repr(value))
+    return EXACT.subtract(running[high][0], running[low][0]), running[high][1] - running[low][1]
 
 
 def _extreme(choose: Callable[[list[Anything]], Anything]) -> Callable[..., list[Anything]]:
@@ -250,7 +244,7 @@ def _exact(test: Test) -> Test:
 
     def decimals(it: Comparison) -> Comparison:
         operand: Anything = it.operand
-        exact: Anything = tuple(map(_decimal, operand)) if isinstance(operand, tuple) else _decimal(operand)
+        exact: Anything = tuple(map(decimal, operand)) if isinstance(operand, tuple) else decimal(operand)
         return Comparison(it.op, exact)
 
     return Test(test.kind, tuple(map(decimals, test.positive)), tuple(map(decimals, test.negative)), test.exists)

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -49,6 +49,15 @@ def fact(facts: Mapping[str, Any], path: Path) -> list[Any]:
         steps = path.steps[-1:] if path.steps[-1] == "[]" else ()
         return lookup(facts[path.name], steps)
     return lookup(facts, path.steps)
+
+
+EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+@lru_cache(65536)
+def decimal(value: float) -> Decimal:
+    """A number as it is written: 0.1 is 0.1, as in PostgreSQL."""
+    return Decimal(repr(value))
 
 
 _TYPES: dict[str, frozenset[type]] = {
@@ -103,6 +112,35 @@ class Column:
                 [self.ids[i] for i in kept] if self.ids is not None else None,
             )
         return known
+
+    def add(self, time: int, values: Mapping[str, Sequence[Any]], zone: tzinfo, *, ordered: bool) -> bool:
+        """Takes one more event in. False, and nothing changed, where its place is not sure: another event has the same time,
+        and a rule asks which of them came first (`ordered`).
+
+        What was remembered grows with it. An event out of turn is put in its place, and what was remembered is forgotten."""
+        place = len(self.times)
+        if place and time <= self.times[-1]:
+            place = bisect_right(self.times, time)
+            if ordered and self.times[place - 1] == time and place:
+                return False
+            if place < len(self.times):
+                self._chosen.clear()
+                self._typed.clear()
+                self.running.clear()
+        self.times.insert(place, time)
+        for name, column in self.values.items():
+            column.insert(place, values[name])
+        for (name, kind), known in self._typed.items():
+            known.append(typed(kind, values[name], zone))
+        for name, running in self.running.items():
+            total, count = running[-1]
+            for value in typed("number", values[name], zone):
+                total, count = EXACT.add(total, decimal(value)), count + 1
+            running.append((total, count))
+        for conditions, chosen in self._chosen.items():
+            if all(matcher(it.test)(typed(it.test.kind, values[it.path.name], zone), 0) for it in conditions):
+                chosen.add(time, values, zone, ordered=False)
+        return True
 
     def span(self, window: Window, at: int) -> tuple[int, int, int]:
         """The events that count at a moment, as a range of positions, and the time of the next one to come (or FOREVER)."""

@@ -50,31 +50,61 @@ def needs(conditions: Iterable[Leaf], at: int) -> dict[str, _Need]:
     return found
 
 
+@dataclass
+class Pasts:
+    """What is stored of many people's events, as one statement saw it: profile id -> event name -> column; and profile id ->
+    (its records, the places of those of its events that still wait in the queue)."""
+
+    histories: dict[UUID, dict[str, Column]] = field(default_factory=lambda: defaultdict(dict))
+    records: dict[UUID, tuple[frozenset[UUID], set[int]]] = field(default_factory=dict)
+
+
+_WHO = "WITH who AS MATERIALIZED (SELECT id, profile_id FROM identity_record WHERE profile_id = ANY(%s))\n"
+_WAITING = """
+SELECT -1, w.profile_id, coalesce(array_agg(h.id) FILTER (WHERE h.id IS NOT NULL), '{}')::text, NULL::text[], array_agg(w.id)
+FROM who w LEFT JOIN outbox_happening h ON h.record_id = w.id GROUP BY w.profile_id
+"""
+
+
 def histories(
     profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: int, *, with_ids: bool = False
 ) -> dict[UUID, dict[str, Column]]:
     """The events that conditions need at `at` and later: profile id -> event name -> column."""
     wanted = needs(conditions, at)
-    result: dict[UUID, dict[str, Column]] = defaultdict(dict)
     if not wanted or not profile_ids:
-        return result
+        return defaultdict(dict)
+    return _read(profile_ids, wanted, with_ids=with_ids).histories
+
+
+def pasts(profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: int) -> Pasts:
+    """`histories`, and what of them still waits to be followed: of one and the same moment."""
+    return _read(profile_ids, needs(conditions, at), waiting=True)
+
+
+def _read(
+    profile_ids: Sequence[UUID], wanted: dict[str, _Need], *, with_ids: bool = False, waiting: bool = False
+) -> Pasts:
     names = list(wanted)
-    parts, params = [], []
+    parts, params = [_WAITING] if waiting else [], [list(profile_ids)]
     for number, name in enumerate(names):
-        sql, part = _history_sql(number, wanted[name], profile_ids, with_ids=with_ids)
+        sql, part = _history_sql(number, wanted[name], with_ids=with_ids)
         parts.append(sql)
         params += part
+    result = Pasts()
     with connection.cursor() as cursor:
-        cursor.execute("\nUNION ALL\n".join(parts), params)
+        cursor.execute(_WHO + "\nUNION ALL\n".join(parts), params)
         for number, profile_id, times, values, ids in cursor.fetchall():
-            paths = list(wanted[names[number]].paths.values())
+            numbers = orjson.loads(f"[{times[1:-1]}]")
+            if number < 0:
+                result.records[profile_id] = frozenset(ids), set(numbers)
+                continue
+            paths = wanted[names[number]].paths.values()
             columns = {path.name: _values(path, text) for path, text in zip(paths, values, strict=True)}
-            column = Column(orjson.loads(f"[{times[1:-1]}]"), columns, ids)
-            result[profile_id][names[number]] = column
+            result.histories[profile_id][names[number]] = Column(numbers, columns, ids)
     return result
 
 
-def _history_sql(number: int, need: _Need, profile_ids: Sequence[UUID], *, with_ids: bool) -> tuple[str, list[Any]]:
+def _history_sql(number: int, need: _Need, *, with_ids: bool) -> tuple[str, list[Any]]:
     order = "ORDER BY e.occurred_at, e.message"
     values, params = [], []
     for path in need.paths.values():
@@ -82,16 +112,16 @@ def _history_sql(number: int, need: _Need, profile_ids: Sequence[UUID], *, with_
         params.append(path.steps[0] if path.plain else jsonpath(path.steps))
         values.append(f"jsonb_agg({value} {order})::text")
     since = ""
-    tail: list[Any] = [list(profile_ids), need.name]
+    tail: list[Any] = [need.name]
     if need.since is not None and need.since > _YEAR_1:
         since = "AND e.occurred_at > %s"
         tail.append(moment(need.since))
     ids = f"array_agg(e.id {order})" if with_ids else "NULL::uuid[]"
     return (
-        f"SELECT {number}, r.profile_id, array_agg((extract(epoch FROM e.occurred_at) * 1000000)::bigint {order})::text,"
+        f"SELECT {number}, w.profile_id, array_agg((extract(epoch FROM e.occurred_at) * 1000000)::bigint {order})::text,"
         f" ARRAY[{', '.join(values)}]::text[], {ids}"
-        " FROM identity_record r JOIN events_event e ON e.record_id = r.id"
-        f" WHERE r.profile_id = ANY(%s) AND e.name = %s {since} GROUP BY r.profile_id",
+        " FROM who w JOIN events_event e ON e.record_id = w.id"
+        f" WHERE e.name = %s {since} GROUP BY w.profile_id",
         params + tail,
     )
 

@@ -61,6 +61,14 @@ class Membership(models.Model):
         ]
 
 
+class Follower(models.Model):
+    """Who follows live, and when it was last heard of: one row."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    holder = models.UUIDField()
+    seen_at = models.DateTimeField()
+
+
 class Stay(models.Model):
     """History: one row per stay in a segment."""
 

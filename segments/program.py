@@ -1,7 +1,7 @@
 """The enabled segments as the executors use them: parsed, compiled, in the order in which they refer to each other."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
@@ -33,16 +33,6 @@ class _Whatever(frozenset[str]):
 
 
 @dataclass(frozen=True)
-class Changes:
-    """What moved: these profiles, and of them these traits, events (digests of names) and consents (purposes)."""
-
-    profiles: set[UUID] = field(default_factory=set)
-    traits: set[str] = field(default_factory=set)
-    events: set[UUID] = field(default_factory=set)
-    consents: set[str] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
 class Definition:
     """One segment, ready to be evaluated. `mentions`: traits, events and purposes, those of segments it refers to included."""
 
@@ -58,18 +48,16 @@ class Definition:
 
 @dataclass(frozen=True)
 class Program:
-    """All enabled segments. `nodes`: their trees by key."""
+    """All enabled segments. `nodes`: their trees by key; `labels`: digest -> name of the events that rules listen to."""
 
     definitions: tuple[Definition, ...]
     nodes: Mapping[str, Node]
     zone: ZoneInfo
+    labels: Mapping[UUID, str]
 
-    def affected(self, changes: Changes | None) -> tuple[Definition, ...]:
-        """Those whose answer these changes can move; None: anything may have changed."""
-        if changes is None:
-            return self.definitions
-        moved: set[object] = {("trait", it) for it in changes.traits} | {("event", it) for it in changes.events}
-        moved |= {("consent", it) for it in changes.consents}
+    def listening(self, events: frozenset[UUID]) -> tuple[Definition, ...]:
+        """Those whose answer events of these names (digests) can move."""
+        moved = {("event", it) for it in events}
         return tuple(it for it in self.definitions if not moved.isdisjoint(it.mentions))
 
     def of(self, segment_id: UUID) -> Definition | None:
@@ -148,7 +136,8 @@ def build(rows: Iterable[tuple[UUID, str, int, str, Any]]) -> Program:
         definitions.append(
             Definition(segment_id, key, version, purpose, node, judge(node, trees, zone()), mentions[key], everything)
         )
-    return Program(tuple(definitions), trees, zone())
+    labels = {leaf.name: leaf.label for it in definitions for leaf in it.leaves if isinstance(leaf, nodes.Event)}
+    return Program(tuple(definitions), trees, zone(), labels)
 
 
 def _parsed(key: str, rule: Any, words: Vocabulary) -> Node:

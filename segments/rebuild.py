@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from cdp import outbox
 from segments import memberships, program
 from segments.memberships import Difference
 from segments.models import Segment
@@ -61,7 +62,9 @@ def compiled(definition: Definition, at: datetime, scope: Scope | None = None) -
 
 
 def _differing(definition: Definition, at: datetime) -> list[UUID]:
-    """Whose stored membership is not what the rule says now: candidates, read without locks."""
+    """Whose stored membership is not what the rule says now: candidates, read without locks.
+
+    A stored moment may be early (somebody then looks, and finds nothing changed), but never late."""
     sql, params = compiled(definition, at)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -69,8 +72,8 @@ def _differing(definition: Definition, at: datetime) -> list[UUID]:
             SELECT coalesce(f.profile_id, m.profile_id) FROM ({sql}) AS f
             FULL JOIN (SELECT profile_id, member, flips_at FROM segments_membership WHERE segment_id = %s) AS m
                 ON m.profile_id = f.profile_id
-            WHERE f.member IS DISTINCT FROM m.member OR f.flips_at IS DISTINCT FROM m.flips_at
-            ORDER BY 1
+            WHERE coalesce(f.member, false) <> coalesce(m.member, false)
+                OR f.flips_at < coalesce(m.flips_at, 'infinity') ORDER BY 1
             """,
             [*params, definition.id],
         )
@@ -103,11 +106,18 @@ def _bring(segment_id: UUID, ids: Sequence[UUID], at: datetime, *, check: bool) 
     differences = [
         Difference(segment_id, definition.key, it, stored.get(it, nothing)[0], *fresh.get(it, nothing), at)
         for it in ids
-        if stored.get(it, nothing) != fresh.get(it, nothing)
+        if _differs(stored.get(it, nothing), fresh.get(it, nothing))
     ]
     if check:
         return sum(it.was is not it.member for it in differences)
+    # Who follows live has the old memberships in memory.
+    outbox.changed([it.profile_id for it in differences], reason="rebuild")
     return memberships.write(differences)
+
+
+def _differs(stored: tuple[bool, datetime | None], fresh: tuple[bool, datetime | None]) -> bool:
+    (was, flipped), (member, flips) = stored, fresh
+    return was is not member or (flips is not None and (flipped is None or flips < flipped))
 
 
 @transaction.atomic

@@ -1,6 +1,6 @@
-"""Live memberships: evaluates the people whom a change touched, in the transaction of that change."""
+"""What the executors of rules read of people: rows locked, facts, histories, consents, and the memberships as they are stored."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -8,36 +8,12 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
-from segments import load, memberships, program
+from segments import load
 from segments.evaluate import Subject
-from segments.memberships import Difference
 from segments.nodes import FOREVER, micros, moment
-from segments.program import Changes, Definition
-
-__all__ = ["Changes", "refresh"]
+from segments.program import Definition
 
 _LATEST = micros(datetime.fromisoformat("9999-12-31T00:00:00+00:00"))
-
-
-def refresh(profile_ids: Iterable[UUID], *, at: datetime, changed: Changes | None = None) -> int:
-    """Brings the memberships of these profiles up to date, as of `at`; how many were entered or left.
-
-    In the caller's transaction: locks the profile rows in id order. Only the segments that what `changed` can move are
-    evaluated (None: all). Profiles that are no more lose their memberships.
-    """
-    ids = sorted(set(profile_ids))
-    if not ids:
-        return 0
-    program.share()
-    facts = lock(ids)
-    moved = 0
-    gone = [it for it in ids if it not in facts]
-    if gone:
-        moved += memberships.remove(gone, at=at)
-    chosen = program.current().affected(changed)
-    if chosen and facts:
-        moved += memberships.write(_differences(facts, chosen, at))
-    return moved
 
 
 def lock(profile_ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -65,34 +41,15 @@ def until(flips: int) -> datetime | None:
     return None if flips >= _LATEST else moment(flips)
 
 
-def _differences(facts: dict[UUID, str], chosen: Sequence[Definition], at: datetime) -> list[Difference]:
-    now = micros(at)
-    people = subjects(facts, chosen, at, since=now)
-    stored = _stored(list(facts), chosen)
-    found = []
-    for definition in chosen:
-        judge, segment_id = definition.judge, definition.id
-        before = stored[segment_id]
-        for profile_id, subject in people.items():
-            truth, flips = judge(subject, now)
-            was, flipped = before.get(profile_id, _NOTHING)
-            if truth is not was or (flips != flipped and until(flips) != until(flipped)):
-                found.append(Difference(segment_id, definition.key, profile_id, was, truth, until(flips), at))
-    return found
-
-
-def _stored(profile_ids: list[UUID], chosen: Sequence[Definition]) -> dict[UUID, dict[UUID, tuple[bool, int]]]:
-    """Segment -> profile -> (member, flips at). Moments as numbers: a thousand people have many, and dates are slow to read."""
-    found: dict[UUID, dict[UUID, tuple[bool, int]]] = {definition.id: {} for definition in chosen}
+def stored(profile_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, tuple[bool, int]]]:
+    """Profile -> segment -> (member, flips at). Moments as numbers: a thousand people have many, and dates are slow to read."""
+    found: dict[UUID, dict[UUID, tuple[bool, int]]] = {it: {} for it in profile_ids}
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT segment_id, profile_id, member, (extract(epoch FROM flips_at) * 1000000)::bigint FROM segments_membership"
-            " WHERE profile_id = ANY(%s) AND segment_id = ANY(%s)",
-            [profile_ids, list(found)],
+            " WHERE profile_id = ANY(%s)",
+            [list(profile_ids)],
         )
         for segment_id, profile_id, member, flips in cursor.fetchall():
-            found[segment_id][profile_id] = member, FOREVER if flips is None else flips
+            found[profile_id][segment_id] = member, FOREVER if flips is None else flips
     return found
-
-
-_NOTHING = (False, FOREVER)

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from segments import memberships, program
 from segments.evaluate import Subject
+from segments.live import LIVE
 from segments.memberships import Difference
 from segments.nodes import micros, moment
 from segments.program import Definition
@@ -62,7 +63,9 @@ def _batch(now: datetime, limit: int) -> int:
     if facts and chosen:
         rows = _stored(ids, chosen, now)  # read again under the locks
         if rows:
-            memberships.write(_differences(facts, chosen, rows, now))
+            differences = _differences(facts, chosen, rows, now)
+            memberships.write(differences)
+            LIVE.learn(differences)
     return len(due)
 
 

@@ -118,7 +118,7 @@ class Installation:
                 continue
             if "serve" in command or any("granian" in word for word in command):
                 found["web"].append(int(folder.name))
-            elif "--pipeline-slot" in command:
+            elif "--pipeline-slot" in command or "--memberships" in command:
                 found["worker"].append(int(folder.name))
         postmaster = embedded.status(self.data_dir).get("servers", {}).get("postgres", {}).get("pid")
         found["postgres"] = [postmaster] if postmaster else []

@@ -123,6 +123,7 @@ def _family(wish: Wish, log: int) -> Family:
     environment = {"LOG_LEVEL": "WARNING", **os.environ, "PORT": str(wish.port)}
     slots = range(1 if wish.households else 2)
     pipeline = [manage("worker", "--pipeline-slot", str(slot)) for slot in slots]
+    pipeline.append(manage("worker", "--memberships"))
     return Family([manage("serve", "--port", str(wish.port)), *pipeline], environment=environment, output=log)
 
 

@@ -10,6 +10,7 @@ from django.db import connection
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from cdp import outbox
 from cdp.operations.family import Family
 
 _LOOK_EVERY = 0.5  # seconds between two looks at the inbox
@@ -104,5 +105,5 @@ class Stages:
         if self.look():
             return False
         with connection.cursor() as cursor:
-            cursor.execute("SELECT NOT EXISTS (TABLE events_inbox) AND NOT EXISTS (TABLE outbox_change)")
-            return bool(cursor.fetchone()[0])
+            cursor.execute("SELECT EXISTS (TABLE events_inbox)")
+            return not cursor.fetchone()[0] and not outbox.waits()

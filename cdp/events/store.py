@@ -79,7 +79,7 @@ def store(rows: Sequence[StoredEvent]) -> None:
 
 def _copied(row: StoredEvent, key: keys.Key) -> tuple[bytes, ...]:
     """One row in COPY's binary format; jsonb is a version byte 1 and the text."""
-    facts = b"\1" + _json(row.facts)
+    facts = b"\1" + as_json(row.facts)
     rest = sealed.seal(key, row.sealed, aad=aad("events_event", row.id, "sealed"))
     return (
         _FIXED.pack(_COLUMNS, 16, row.id.bytes, 16, row.record_id.bytes, 16, row.source_id.bytes, 2, row.type),
@@ -94,8 +94,8 @@ def _copied(row: StoredEvent, key: keys.Key) -> tuple[bytes, ...]:
     )
 
 
-def _json(facts: Mapping[str, Any]) -> bytes:
-    """JSON for jsonb, which has no NUL character: it becomes the replacement character."""
+def as_json(facts: Mapping[str, Any]) -> bytes:
+    """Facts as they are stored. JSON for jsonb, which has no NUL character: it becomes the replacement character."""
     text = orjson.dumps(facts)
     if b"\\u0000" in text:
         text = orjson.dumps(_without_nul(facts))

@@ -20,7 +20,12 @@ AUDIT_BEHIND = 10.0
 BACKLOG = 100_000  # events
 FREE_SHARE, FREE_BYTES = 0.10, 2 * 1024**3
 MISSING = timedelta(seconds=30)
-NEEDED = {"pipeline": "pipeline worker", "jobs": "worker of jobs", "beat": "calendar (beat)"}
+NEEDED = {
+    "pipeline": "pipeline worker",
+    "memberships": "worker of memberships",
+    "jobs": "worker of jobs",
+    "beat": "calendar (beat)",
+}
 
 Check = Callable[[datetime], list[Finding]]
 

@@ -20,11 +20,12 @@ class Process(models.Model):
     class Kind(models.TextChoices):
         WEB = "web"
         PIPELINE = "pipeline"
+        MEMBERSHIPS = "memberships"
         JOBS = "jobs"
         BEAT = "beat"
 
     id = models.UUIDField(primary_key=True)
-    kind = models.CharField(max_length=10, choices=Kind)
+    kind = models.CharField(max_length=16, choices=Kind)
     host = models.CharField(max_length=64)
     pid = models.IntegerField()
     version = models.CharField(max_length=40)

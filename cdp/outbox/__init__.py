@@ -1,5 +1,5 @@
 """What must be told onward, and "this changed"."""
 
-from cdp.outbox.changes import CHANNEL, Drained, changed, drain, happened, tell
+from cdp.outbox.changes import CHANNEL, WITHOUT_EVENTS, Drained, Happened, changed, drain, happened, tell, waits
 
-__all__ = ["CHANNEL", "Drained", "changed", "drain", "happened", "tell"]
+__all__ = ["CHANNEL", "WITHOUT_EVENTS", "Drained", "Happened", "changed", "drain", "happened", "tell", "waits"]

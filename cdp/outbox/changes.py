@@ -1,38 +1,49 @@
-"""What changed, and what must be told onward: two queues in the caller's transaction, drained by the worker's loops."""
+"""What changed, what happened, and what must be told onward: queues in the caller's transaction, drained by the worker's loops."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
 
 CHANNEL = "cdp_changed"
+# A profile's own golden record, identifiers or consents moved: its events are the same as before, unless its records are not.
+WITHOUT_EVENTS = frozenset({"identity", "consent"})
 
 _CHANGED = "INSERT INTO outbox_change (profile_id, reason) SELECT unnest(%s::uuid[]), %s"
 _HAPPENED = """
-INSERT INTO outbox_change (record_id, event, reason)
-SELECT DISTINCT record_id, event, 'event' FROM unnest(%s::uuid[], %s::uuid[]) AS t (record_id, event)
+INSERT INTO outbox_happening (record_id, event, occurred, facts, at)
+SELECT t.*, coalesce(%s, now()) FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[]) AS t
 """
-_DRAIN = """
-WITH oldest AS MATERIALIZED (
-    SELECT id, profile_id, record_id FROM outbox_change ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
-), taken AS (
-    DELETE FROM outbox_change WHERE id = ANY (ARRAY(
-        SELECT id FROM oldest
-        UNION ALL
-        SELECT c.id FROM (
-            SELECT id FROM outbox_change
-            WHERE profile_id IN (SELECT profile_id FROM oldest) OR record_id IN (SELECT record_id FROM oldest)
-            FOR UPDATE SKIP LOCKED) c))
-    RETURNING id, profile_id, record_id, event)
-SELECT profile_id, record_id, event FROM taken ORDER BY id
+# The arrays make the inner selects initial plans: with `id IN (SELECT ...)` the planner may scan the whole queue.
+_DRAIN_CHANGES = """
+DELETE FROM outbox_change WHERE id = ANY (ARRAY(SELECT id FROM outbox_change ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
+RETURNING id, profile_id, reason, at
+"""
+_DRAIN_HAPPENINGS = """
+DELETE FROM outbox_happening WHERE id = ANY (ARRAY(
+    SELECT id FROM outbox_happening ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
+RETURNING id, record_id, event, occurred, facts, at
 """
 _TELL = """
 INSERT INTO outbox_message (topic, key, payload)
 SELECT %s, * FROM unnest(%s::uuid[], %s::jsonb[])
 """
+
+
+class Happened(NamedTuple):
+    """A stored event: whose record, the digest of its name, when (microseconds since 1970-01-01 UTC), its facts as JSON.
+    `id`: its place in the queue."""
+
+    record_id: UUID
+    event: UUID
+    occurred: int
+    facts: str
+    id: int = 0
 
 
 def changed(profile_ids: Iterable[UUID], *, reason: str) -> None:
@@ -47,39 +58,51 @@ def changed(profile_ids: Iterable[UUID], *, reason: str) -> None:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
-def happened(events: Iterable[tuple[UUID, UUID | None]]) -> None:
-    """Says that events were stored: (record id, digest of the event's name). In the caller's transaction."""
-    rows = list(events)
-    if not rows:
+def happened(events: Sequence[Happened], *, since: datetime | None = None) -> None:
+    """Says that events were stored, in the transaction that stores them. `since` is when the first of them was accepted,
+    for the measure of delay."""
+    if not events:
         return
+    records, names, times, facts, _ = zip(*events, strict=True)
     with connection.cursor() as cursor:
-        cursor.execute(_HAPPENED, [[record for record, _ in rows], [event for _, event in rows]])
+        cursor.execute(_HAPPENED, [since, list(records), list(names), list(times), list(facts)])
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
 @dataclass(slots=True)
 class Drained:
-    """What was taken off the queue. `events`: record id -> digests of names. `taken`: how many changes that were."""
+    """What was taken off the queues. `profiles`: each once, in order, with all reasons; `events`: in order. `taken`: how
+    many rows that were; `since`: how many of them were made (of events: accepted) when."""
 
     taken: int = 0
-    profiles: list[UUID] = field(default_factory=list)
-    events: dict[UUID, set[UUID]] = field(default_factory=dict)
+    profiles: dict[UUID, set[str]] = field(default_factory=dict)
+    events: list[Happened] = field(default_factory=list)
+    since: Counter[datetime] = field(default_factory=Counter)
 
 
 def drain(limit: int) -> Drained:
-    """Takes up to `limit` changes, the oldest first, and with them all that wait of the same profiles and records, so that
-    nobody is evaluated twice; each profile and record once. In the caller's transaction.
+    """Takes up to `limit` changes and as many happenings, the oldest first. In the caller's transaction.
 
-    Changes that another worker holds are skipped; a rollback puts them back."""
+    What another worker holds is skipped; a rollback puts it back."""
     with connection.cursor() as cursor:
-        cursor.execute(_DRAIN, [limit])
-        rows = cursor.fetchall()
-    drained = Drained(taken=len(rows), profiles=list(dict.fromkeys(profile for profile, _, _ in rows if profile)))
-    for _, record, event in rows:
-        if record:
-            names = drained.events.setdefault(record, set())
-            names.update([event] if event else [])
+        cursor.execute(_DRAIN_CHANGES, [limit])
+        changes = sorted(cursor.fetchall())
+        cursor.execute(_DRAIN_HAPPENINGS, [limit])
+        events = cursor.fetchall()
+    drained = Drained(taken=len(changes) + len(events))
+    for _, profile, reason, at in changes:
+        drained.profiles.setdefault(profile, set()).add(reason)
+        drained.since[at] += 1
+    drained.since.update(row[5] for row in events)
+    drained.events = sorted((Happened(*row[1:5], row[0]) for row in events), key=lambda it: it.id)
     return drained
+
+
+def waits() -> bool:
+    """Whether anything waits to be drained, or is being drained at this moment. Without a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM outbox_change) OR EXISTS (SELECT FROM outbox_happening)")
+        return bool(cursor.fetchone()[0])
 
 
 def tell(topic: str, messages: Iterable[tuple[UUID, Mapping[str, Any]]]) -> None:

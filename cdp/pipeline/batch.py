@@ -15,7 +15,7 @@ from cdp import audit, metrics, outbox
 from cdp.catalogue import snapshot
 from cdp.catalogue.observe import observe as observe_fields
 from cdp.events.claim import Claimed, claim, waiting
-from cdp.events.store import StoredEvent, release, set_aside, settle, store
+from cdp.events.store import StoredEvent, as_json, release, set_aside, settle, store
 from cdp.groups import observe as groups
 from cdp.ids import uuid7
 from cdp.pipeline import wire
@@ -28,6 +28,8 @@ from consent.record import Statement, record
 from consent.suppression import suppressed
 from identity.observe import Resolution, observe
 from identity.prepare import digests_of, read_all
+from segments import program
+from segments.nodes import micros
 
 log = structlog.get_logger(__name__)
 PASSING = (
@@ -52,8 +54,8 @@ class Result:
 
     claimed: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
-
     received: Counter[datetime] = field(default_factory=Counter)  # how many of the claimed were accepted when
+
 
 def run_batch(limit: int, *, now: datetime, slot: int) -> Result:
     """Processes up to `limit` waiting events. A batch that fails is bisected down to the event that poisons it, which is
@@ -63,8 +65,8 @@ def run_batch(limit: int, *, now: datetime, slot: int) -> Result:
     except PASSING:
         raise
     except Exception as error:  # any fault of one event must not stop the others
-        log.warning("pipeline.batch_failed", error=type(error).__name__)
         metrics.FAULTS.add(1, "batch_failed")
+        log.warning("pipeline.batch_failed", error=type(error).__name__)
         return _bisect(waiting(limit), now=now, slot=slot)
 
 
@@ -78,15 +80,15 @@ def _bisect(ids: Sequence[int], *, now: datetime, slot: int) -> Result:
         raise
     except Exception as error:
         if len(ids) == 1:
-            log.error("pipeline.poisoned", error=type(error).__name__, inbox_id=ids[0])
             metrics.FAULTS.add(1, "poisoned")
+            log.error("pipeline.poisoned", error=type(error).__name__, inbox_id=ids[0])
             return _set_aside(ids[0], now=now, slot=slot)
     for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
         part = _bisect(half, now=now, slot=slot)
         result.claimed += part.claimed
         result.outcomes.update(part.outcomes)
-    return result
         result.received.update(part.received)
+    return result
 
 
 def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
@@ -100,6 +102,7 @@ def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
 
 @transaction.atomic
 def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
+    program.share()  # before any row is locked: whoever changes a rule waits for those who go by the old one
     claimed = claim(limit, ids=ids)
     result = Result(claimed=len(claimed), received=Counter(event.received_at for event in claimed))
     if not claimed:
@@ -216,8 +219,7 @@ def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
     store(rows)
     groups.observe(_group_calls(works, resolutions), at=at)
     counts.update((work.source.id, "stored") for work in works)
-    first = min(row.received_at for row in rows)
-    outbox.happened(((row.record_id, row.name) for row in rows), since=first)
+    _tell(rows)
     labels = {work.reading.label for work in works if work.reading.label}
     observe_fields([split for work in works for split in work.reading.splits], at=at, events=labels)
     return {row.record_id for row in rows}
@@ -234,6 +236,17 @@ def _group_calls(works: list[Work], resolutions: Sequence[Resolution]) -> list[g
         for work, resolution in zip(works, resolutions, strict=True)
         if work.reading.type == wire.TYPES["group"]
     ]
+
+
+def _tell(rows: Sequence[StoredEvent]) -> None:
+    """Says what happened to whoever follows memberships: only events that a rule listens to."""
+    labels = program.current().labels
+    heard = [
+        outbox.Happened(row.record_id, row.name, micros(row.occurred_at), as_json(row.facts).decode())
+        for row in rows
+        if row.name in labels
+    ]
+    outbox.happened(heard, since=min(row.received_at for row in rows))
 
 
 def _row(work: Work, resolution: Resolution) -> StoredEvent:

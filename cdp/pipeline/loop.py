@@ -1,7 +1,8 @@
-"""The worker's loop: a batch whenever something waits, wake-ups when time alone moved a membership."""
+"""The worker's loops: batches of events whenever some wait; memberships whenever something changed or time alone moved one."""
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -11,44 +12,55 @@ from django.db import close_old_connections, connections
 from cdp import metrics
 from cdp.pipeline.batch import PASSING, Result, run_batch
 from cdp.pipeline.uptodate import bring_up_to_date
+from segments.live import PATIENCE
 from segments.wake import wake
 
 log = structlog.get_logger(__name__)
-IDLE_SECONDS = 0.05
+IDLE_SECONDS = 0.02
 WAKE_SECONDS = 1.0
-# While events queue up, memberships follow in larger steps: a person whom ten batches touched is evaluated once, not ten
-# times. Twice as long for events as for memberships, but never more than so many seconds behind; and few people in one
-# transaction, for it holds their rows, which other workers' events may be about.
-EVENTS_TO_MEMBERSHIPS, MOST_SECONDS_BEHIND = 2.0, 5.0
-MOST_CHANGES = 250
+# Changes and events in one step of memberships: a step's fixed cost is some milliseconds, and what it holds others wait for.
+STEP = 2000
 
 
-def run_forever(stop: threading.Event, *, slot: int) -> None:
+def process_forever(stop: threading.Event, *, slot: int) -> None:
     """Processes micro-batches until `stop` is set. Every batch is one transaction, so it may be killed at any moment."""
-    woken = datetime.min.replace(tzinfo=UTC)
-    pause, due = IDLE_SECONDS, 0.0
+
+    def step() -> bool:
+        started = time.monotonic()
+        result = run_batch(settings.PIPELINE_BATCH, now=datetime.now(UTC), slot=slot)
+        _count(result, time.monotonic() - started)
+        return result.claimed > 0
+
+    _repeat(step, stop)
+
+
+def follow_forever(stop: threading.Event) -> None:
+    """Keeps memberships up to date until `stop` is set. Any number of processes may: one of them follows, the others stand by."""
+    woken = 0.0
+
+    def step() -> bool:
+        nonlocal woken
+        busy = bring_up_to_date(STEP, now=datetime.now(UTC), patience=PATIENCE) > 0
+        if time.monotonic() - woken >= WAKE_SECONDS:
+            busy = wake(datetime.now(UTC), limit=STEP) > 0 or busy
+            woken = time.monotonic()
+        return busy
+
+    _repeat(step, stop)
+
+
+def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
+    """Calls `step` again at once while it says that it had something to do, and after a pause otherwise."""
+    pause = IDLE_SECONDS
     while not stop.is_set():
-        now = datetime.now(UTC)
         try:
-            started = time.monotonic()
-            result = run_batch(settings.PIPELINE_BATCH, now=now, slot=slot)
-            began, claimed = time.monotonic(), result.claimed
-            busy = claimed > 0
-            _count(result, began - started)
-            if claimed < settings.PIPELINE_BATCH or began >= due:
-                busy = _follow(began) or busy
-                ended = time.monotonic()
-                due = ended + min(EVENTS_TO_MEMBERSHIPS * (ended - began), MOST_SECONDS_BEHIND)
-            if (now - woken).total_seconds() >= WAKE_SECONDS:
-                busy = wake(now, limit=settings.PIPELINE_BATCH) > 0 or busy
-                woken = now
-            pause = 0 if busy else IDLE_SECONDS
+            pause = 0 if step() else IDLE_SECONDS
         except PASSING as error:
             metrics.FAULTS.add(1, "database_away")
             log.warning("pipeline.database_away", error=type(error).__name__)
             connections.close_all()
             pause = min(max(pause, IDLE_SECONDS) * 2, 2.0)
-        except Exception as error:  # the loop must outlive any one fault; the batch rolled back whole
+        except Exception as error:  # the loop must outlive any one fault; the step rolled back whole
             metrics.FAULTS.add(1, "fault")
             log.error("pipeline.fault", error=type(error).__name__)
             close_old_connections()
@@ -63,11 +75,3 @@ def _count(result: Result, seconds: float) -> None:
         metrics.BATCH.observe(seconds)
         for at, n in result.received.items():
             metrics.DELAY.observe((now - at).total_seconds(), "stored", times=n)
-
-
-def _follow(began: float) -> bool:
-    """Brings memberships up to date until nothing waits or the time is up; whether anything did."""
-    taken = more = bring_up_to_date(MOST_CHANGES, now=datetime.now(UTC))
-    while more >= MOST_CHANGES and time.monotonic() - began < MOST_SECONDS_BEHIND / EVENTS_TO_MEMBERSHIPS:
-        more = bring_up_to_date(MOST_CHANGES, now=datetime.now(UTC))
-    return taken > 0

@@ -5,7 +5,7 @@ Values in, values out; no database. The names are those of Segment's tracking AP
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,7 +17,7 @@ from cdp.catalogue.split import Split
 from cdp.groups import observe as groups
 from cdp.sources.lookup import SourceInfo
 from consent.models import Basis
-from consent.record import Statement
+from consent.record import Statement, content_of
 from identity.prepare import Observation
 
 TYPES = {"identify": 1, "track": 2, "page": 3, "screen": 4, "group": 5, "alias": 6, "merge": 6}
@@ -161,6 +161,10 @@ def statements(
     A preference for a purpose that nobody declared says nothing here (no entry = denied): it stays sealed in the event
     and is listed in the catalogue as an undeclared key. Raises InvalidConsent for a statement that cannot be read: an
     event that may hold a refusal must not pass as if it said nothing.
+
+    A decision with a time of its own (`at`) is one line of the ledger, however many events repeat it. A preference without
+    one holds from its event on, so each is a line: were it left out as "nothing new", a refusal between the two that arrives
+    later would seem to be the last word, although the person agreed again after it.
     """
     consent = (event.get("context") or {}).get("consent")
     if not isinstance(consent, Mapping):
@@ -180,12 +184,13 @@ def statements(
         if purpose is None:
             continue
         try:
+            decided_at = _moment(said.get("at"))
             statement = Statement(
                 subjects=subjects,
                 purpose=purpose,
                 status=str(said.get("status")),
                 basis=str(said.get("basis", Basis.CONSENT)),
-                effective_from=_moment(said.get("at")) or occurred_at,
+                effective_from=decided_at or occurred_at,
                 expires_at=_moment(said.get("expires_at")),
                 notice_version=_code(said.get("notice")),
                 channel=_code(said.get("channel")),
@@ -196,7 +201,7 @@ def statements(
             )
         except ValueError as error:
             raise InvalidConsent(str(error)) from None
-        result.append(statement)
+        result.append(replace(statement, cause=content_of(statement)) if decided_at else statement)
     return result
 
 

@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from cdp import outbox
 from cdp.ids import uuid7
+from cdp.outbox import Happened
 from cdp.outbox.models import Change, Message
 
 db = pytest.mark.django_db
@@ -20,15 +21,16 @@ def test_drained_in_order_each_profile_once() -> None:
     a, b, c = uuid7(), uuid7(), uuid7()
     outbox.changed([b, a, b], reason="merge")
     outbox.changed([c, b], reason="consent")
-    assert outbox.drain(100).profiles == [b, a, c]
-    assert outbox.drain(100).taken == 0
+    drained = outbox.drain(100)
+    assert list(drained.profiles.items()) == [(b, {"merge", "consent"}), (a, {"merge"}), (c, {"consent"})]
+    assert (drained.taken, outbox.drain(100).taken) == (4, 0)
 
 
 @db
 def test_drain_takes_no_more_than_asked() -> None:
     ids = [uuid7() for _ in range(10)]
     outbox.changed(ids, reason="rebuild")
-    assert outbox.drain(4).profiles == ids[:4]
+    assert list(outbox.drain(4).profiles) == ids[:4]
     assert Change.objects.count() == 6
 
 
@@ -45,17 +47,21 @@ def test_a_drain_that_was_rolled_back_can_be_drained_again() -> None:
     id = uuid7()
     outbox.changed([id], reason="merge")
     with transaction.atomic():
-        assert outbox.drain(10).profiles == [id]
+        assert list(outbox.drain(10).profiles) == [id]
         transaction.set_rollback(True)
-    assert outbox.drain(10).profiles == [id]
+    assert list(outbox.drain(10).profiles) == [id]
 
 
 @db
-def test_events_of_one_record_come_together() -> None:
-    record, other, name = uuid7(), uuid7(), uuid7()
-    outbox.happened([(record, name), (record, name), (record, None), (other, None)])
-    drained = outbox.drain(100)
-    assert (drained.profiles, drained.events) == ([], {record: {name}, other: set()})
+def test_what_happened_comes_with_its_facts_in_order() -> None:
+    record, name = uuid7(), uuid7()
+    first, second = Happened(record, name, 7, '{"a": "\\"}'), Happened(record, name, 5, "{}")
+    outbox.happened([first, second])
+    outbox.happened([])
+    assert outbox.waits()
+    assert [it._replace(id=0) for it in outbox.drain(1).events] == [first]
+    assert [it._replace(id=0) for it in outbox.drain(9).events] == [second]
+    assert not outbox.waits()
 
 
 @db

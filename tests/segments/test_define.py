@@ -9,9 +9,9 @@ import pytest
 from cdp.audit import SYSTEM
 from cdp.audit.models import Pending
 from segments.define import StaleVersion, change, define, remove
+from segments.live import refresh
 from segments.models import Membership, Segment, Stay
 from segments.rebuild import rebuild
-from segments.refresh import refresh
 from segments.rules import InvalidRule
 from tests.segments.world import NOW, declare, happened, members, person, segment
 

@@ -9,9 +9,9 @@ from django.db import connection
 from consent.models import Purpose
 from segments import reads
 from segments.define import check
+from segments.live import refresh
 from segments.models import Segment
 from segments.preview import preview
-from segments.refresh import refresh
 from segments.rules import InvalidRule
 from segments.wake import wake
 from tests.segments.world import NOW, happened, many, person, segment

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from cdp.catalogue import snapshot
+from cdp import outbox
 from cdp.outbox.models import Message
+from segments.live import Live, refresh
 from segments.models import Membership, Stay
-from segments.refresh import Changes, refresh
 from segments.wake import wake
-from tests.segments.world import NOW, happened, members, person, segment
+from tests.segments.world import NOW, happened, members, person, segment, tell
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -45,15 +45,16 @@ def test_time_alone_lets_in() -> None:
     assert Stay.objects.get(profile_id=alice).entered_at == NOW + DAY
 
 
-def test_only_what_changed_is_evaluated() -> None:
+def test_only_what_listens_is_evaluated() -> None:
     segment("dutch", {"trait": "country", "is": "NL"})
     segment("buyers", {"event": "Order Completed"})
     alice = person({"country": "NL"})
-    happened(alice, "Order Completed", 1)
-    orders = snapshot.current().event_name("Order Completed")
-    refresh([alice], at=NOW, changed=Changes({alice}, events={orders}))
+    live = Live()
+    tell(alice, "Order Completed", 1)
+    live.follow(outbox.drain(10), at=NOW)
     assert (members("dutch"), members("buyers")) == (set(), {alice})
-    refresh([alice], at=NOW, changed=Changes({alice}, traits={"country"}))
+    outbox.changed([alice], reason="identity")
+    live.follow(outbox.drain(10), at=NOW)
     assert members("dutch") == {alice}
 
 
@@ -62,9 +63,8 @@ def test_segment_of_segments() -> None:
     segment("dutch", {"trait": "country", "is": "NL"})
     segment("buyers", {"event": "Order Completed"})
     alice = person({"country": "NL"})
-    happened(alice, "Order Completed", 1)
-    orders = snapshot.current().event_name("Order Completed")
-    refresh([alice], at=NOW, changed=Changes({alice}, events={orders}))
+    tell(alice, "Order Completed", 1)
+    Live().follow(outbox.drain(10), at=NOW)
     assert members("dutch-buyers") == {alice}
 
 

@@ -142,7 +142,7 @@ def test_rights_on_single_segments() -> None:
 def test_a_live_event_shows_at_once(call: Call) -> None:
     from django.utils import timezone
 
-    from segments.refresh import refresh
+    from segments.live import refresh
 
     buyers = segment("buyers", {"event": "Order Completed"})
     alice = person()

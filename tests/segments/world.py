@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 
+from cdp import outbox
 from cdp.catalogue import snapshot
 from cdp.ids import uuid7
+from segments.nodes import micros
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -58,6 +60,15 @@ def event(profile_id: UUID, name: str, occurred_at: datetime, facts: Mapping[str
             ],
         )  # fmt: skip
     return event_id
+
+
+def tell(profile_id: UUID, name: str, days_ago: float, *, at: datetime = NOW, **facts: Any) -> UUID:
+    """One event, stored and said to whoever follows."""
+    occurred = at - timedelta(days=days_ago)
+    made = event(profile_id, name, occurred, facts)
+    digest = snapshot.current().event_name(name)
+    outbox.happened([outbox.Happened(profile_id, digest, micros(occurred), json.dumps(facts))])
+    return made
 
 
 def members(key: str) -> set[UUID]:

@@ -17,8 +17,14 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("web", "Web"), ("pipeline", "Pipeline"), ("jobs", "Jobs"), ("beat", "Beat")],
-                        max_length=10,
+                        choices=[
+                            ("web", "Web"),
+                            ("pipeline", "Pipeline"),
+                            ("memberships", "Memberships"),
+                            ("jobs", "Jobs"),
+                            ("beat", "Beat"),
+                        ],
+                        max_length=16,
                     ),
                 ),
                 ("host", models.CharField(max_length=64)),

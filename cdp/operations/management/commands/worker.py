@@ -4,6 +4,8 @@ import gc
 import os
 import signal
 import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import structlog
@@ -27,11 +29,19 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=settings.WORKER_PROCESSES, help="pipeline processes")
         parser.add_argument("--jobs", type=int, default=1, help="concurrent jobs; 0 runs none here")
         parser.add_argument("--pipeline-slot", type=int, default=None, help="(internal) be one pipeline process")
+        parser.add_argument(
+            "--memberships", action="store_true", help="(internal) be the process of memberships and audit"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["pipeline_slot"] is not None:
-            return self._pipeline(options["pipeline_slot"])
+            slot = options["pipeline_slot"]
+            return self._loops(f"pipeline {slot}", {"pipeline": partial(loop.process_forever, slot=slot)})
+        if options["memberships"]:
+            return self._loops("memberships", {"memberships": loop.follow_forever, "audit": sequencer.run_forever})
+        unfinished.refuse()
         children = [manage("worker", "--pipeline-slot", str(slot)) for slot in range(options["processes"])]
+        children.append(manage("worker", "--memberships"))
         if options["jobs"]:
             celery = [
                 MANAGE[0],
@@ -54,7 +64,8 @@ class Command(BaseCommand):
         family.catch_signals()
         family.run()
 
-    def _pipeline(self, slot: int) -> None:
+    def _loops(self, name: str, loops: dict[str, Callable[[threading.Event], None]]) -> None:
+        """Runs each loop in a thread until the process is told to stop, or one of them ends."""
         # A batch makes a hundred thousand short-lived dicts, none of them in a cycle. With the default thresholds the
         # collector looks for cycles among them all the time: a fifth of a batch's processor time.
         gc.collect()
@@ -66,18 +77,15 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
-        threads = [
-            threading.Thread(target=loop.run_forever, args=(stop,), kwargs={"slot": slot}, name="pipeline"),
-            threading.Thread(target=sequencer.run_forever, args=(stop,), name="audit"),
-        ]
+        threads = [threading.Thread(target=run, args=(stop,), name=label) for label, run in loops.items()]
         for thread in threads:
             thread.start()
-        log.info("worker.started", slot=slot)
-        reporter = Reporter("pipeline", watch.look)
+        reporter = Reporter(name.split()[0], watch.look)
         reporter.start()
+        log.info("worker.started", loops=name)
         while not stop.wait(0.5):
             if not all(thread.is_alive() for thread in threads):
-                log.error("worker.thread_died", slot=slot)
+                log.error("worker.thread_died", loops=name)
                 stop.set()  # the process ends and is started anew: half a worker would look healthy
         for thread in threads:
             thread.join(15)
