@@ -367,9 +367,9 @@ ALERT_EMAILS = env_list("ALERT_EMAILS")
 
 # --- logs: ids only (a personal value in a log line is a bug that the canary test finds) ------------------------------
 LOG_LEVEL = env("LOG_LEVEL", "INFO").upper()
-LOGGING: dict[str, Any] = {
 LOG_FORMAT = env_word("LOG_FORMAT", "json", ("json", "console"))
 ACCESS_LOG = env_word("ACCESS_LOG", "doors", ("all", "doors", "errors", "off"))
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"()": "cdp.access.logs.formatter", "form": LOG_FORMAT}},
@@ -380,7 +380,7 @@ ACCESS_LOG = env_word("ACCESS_LOG", "doors", ("all", "doors", "errors", "off"))
         "django.db.backends": {"level": "ERROR", "propagate": False},
         "django.request": {"level": "ERROR"},
         "axes": {"level": "ERROR"},
-    },
         "_granian": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "granian.access": {"level": "ERROR", "propagate": False},  # it would write paths: ours writes patterns
+    },
 }
