@@ -40,12 +40,8 @@ class Server:
 
     def start(self, seconds: float = 40) -> "Server":
         """Starts it and waits until the wire answers."""
-        command = [
-            str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--host", "127.0.0.1",
-            "--port", str(self.port), "--workers", "1", "--blocking-threads", str(self.threads), "--no-ws",
-            "cdp.wsgi:application",
-        ]  # fmt: skip
-        environment = self.environment | {"DJANGO_SETTINGS_MODULE": "cdp.settings", "PORT": str(self.port)}
+        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--processes", "1"]
+        environment = self.environment | {"PORT": str(self.port), "WEB_THREADS": str(self.threads)}
         self.process = subprocess.Popen(
             command, cwd=_ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
         )

@@ -18,7 +18,7 @@ from cdp.ids import uuid7
 from cdp.vault import blind, keys
 from cdp.vault.aad import aad
 
-__all__ = ["Overloaded", "Receipt", "Rejected", "accept", "reject"]
+__all__ = ["Arrival", "Offer", "Overloaded", "Receipt", "Rejected", "accept", "written"]
 
 _pack = msgspec.msgpack.Encoder().encode
 _parse = msgspec.json.Decoder().decode
@@ -62,6 +62,48 @@ class Arrival:
     integrations: Mapping[str, Any] | None = None
 
 
+class Offer:
+    """Wire events, checked and sealed, on their way to the writer: `items` are to be written, `rejected` will not be taken."""
+
+    __slots__ = ("_arrival", "_events", "_source_id", "items", "rejected")
+
+    def __init__(
+        self, source: Source, events: Sequence[dict[str, Any] | bytes | msgspec.Raw], arrival: Arrival
+    ) -> None:
+        """Prepares the events; waits for nothing. Events are dicts of JSON types, or JSON bytes."""
+        self._source_id, self._events, self._arrival = source.id, events, arrival
+        self.items, self.rejected = _prepared(source.id, events, arrival)
+
+    @classmethod
+    def of_unreadable(cls, source: Source, raw: bytes, reason: str, arrival: Arrival) -> "Offer":
+        """Something unreadable, as one rejected event."""
+        offer = cls(source, (), arrival)
+        offer._events, offer.rejected = (raw,), [Rejected(0, reason, "")]
+        offer.items = [_refusal(source.id, raw, arrival, Invalid(reason))]
+        return offer
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the database would not have some of them."""
+        return any(item.unstorable for item in self.items)
+
+    def again(self) -> list[Item]:
+        """What the database would not have, turned into rejections: those are to be written instead."""
+        refused = [index for index, item in enumerate(self.items) if item.unstorable]
+        for index in refused:
+            self.items[index] = _refusal(self._source_id, self._events[index], self._arrival, Invalid("unstorable"))
+            self.rejected.append(Rejected(index, "unstorable", ""))
+        return [self.items[index] for index in refused]
+
+    def receipt(self) -> Receipt:
+        """What became of them, once all is written. Raises Overloaded if even a rejection could not be."""
+        if self.is_refused:
+            raise Overloaded("the database refused")
+        fresh = sum(item.new for item in self.items)
+        duplicates = len(self.items) - fresh - len(self.rejected)
+        return Receipt(len(self.items), duplicates, tuple(self.rejected))
+
+
 def accept(
     source: Source,
     events: Sequence[dict[str, Any] | bytes | msgspec.Raw],
@@ -77,31 +119,16 @@ def accept(
 
     Bad ones are recorded as rejections, good ones are never lost to a bad neighbour. Raises Overloaded: then the caller
     must offer all of them again; what was committed after all will count as duplicates."""
-    if not events:
-        return Receipt(0, 0, ())
-    arrival = Arrival(received_at, sent_at, gpc, kind, context, integrations)
-    items, rejected = _prepared(source.id, events, arrival)
-    writer.current().submit(items)
-    unstorable = [index for index, item in enumerate(items) if item.unstorable]
-    if unstorable:
-        for index in unstorable:
-            items[index] = _refusal(source.id, events[index], arrival, Invalid("unstorable"))
-            rejected.append(Rejected(index, "unstorable", ""))
-        again = [items[index] for index in unstorable]
-        writer.current().submit(again)
-        if any(item.unstorable for item in again):
-            raise Overloaded("the database refused")
-    fresh = sum(item.new for item in items)
-    return Receipt(len(items), len(items) - fresh - len(rejected), tuple(rejected))
+    return written(Offer(source, events, Arrival(received_at, sent_at, gpc, kind, context, integrations)))
 
 
-def reject(source: Source, raw: bytes, reason: str, *, received_at: datetime, gpc: bool = False) -> Receipt:
-    """Records something unreadable as one rejected event, and returns when that is durable. Raises Overloaded."""
-    item = _refusal(source.id, raw, Arrival(received_at, gpc=gpc), Invalid(reason))
-    writer.current().submit([item])
-    if item.unstorable:
-        raise Overloaded("the database refused")
-    return Receipt(1, 0, (Rejected(0, reason, ""),))
+def written(offer: Offer) -> Receipt:
+    """Waits until an offer is durable. Raises Overloaded. On an event loop: `promises.written`."""
+    if offer.items:
+        writer.current().submit(offer.items)
+    if offer.is_refused:
+        writer.current().submit(offer.again())
+    return offer.receipt()
 
 
 def _prepared(

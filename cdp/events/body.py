@@ -35,6 +35,22 @@ def read_body(environ: dict[str, Any]) -> bytes:
     return body
 
 
+async def gathered(declared: str | None, incoming: Any) -> bytes:
+    """The body of an RSGI request as it was sent, at most one byte more than MAX_BATCH_BYTES of it: so much, or a larger
+    declared length, is refused by `read_body`."""
+    limit = settings.MAX_BATCH_BYTES
+    if declared and declared.isdigit():
+        return b" " * (limit + 1) if int(declared) > limit else bytes(await incoming()) if declared != "0" else b""
+    parts: list[bytes] = []
+    size = 0
+    async for part in incoming:
+        parts.append(bytes(part))
+        size += len(part)
+        if size > limit:
+            break
+    return b"".join(parts)[: limit + 1]
+
+
 def _all(stream: Any, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0

@@ -6,10 +6,10 @@ its magic bytes, exactly `200 {"success":true}`, errors as `{"code", "message"}`
 
 import base64
 import binascii
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 
 from cdp.access import rates
-from cdp.events import browser
-from cdp.events.accept import Overloaded, Receipt, accept, reject
+from cdp.events import accept, browser, promises
+from cdp.events.accept import Arrival, Offer, Overloaded, Receipt
 from cdp.events.body import Refused, read_body
 from cdp.events.mend import mended
 from cdp.events.shape import REASONS
@@ -41,7 +41,6 @@ SINGLE = {
 }
 BATCH = frozenset({"/v1/batch", "/v1/import", "/v1/b", "/beacon/v1/batch"})
 METRICS = "/v1/m"
-_SUCCESS = b'{"success":true}'
 _STATUS = {
     200: "200 OK", 204: "204 No Content", 400: "400 Bad Request", 401: "401 Unauthorized", 404: "404 Not Found",
     405: "405 Method Not Allowed", 413: "413 Content Too Large", 429: "429 Too Many Requests",
@@ -63,6 +62,9 @@ _PREFLIGHT = [
 
 _CROWDING = Refused(429, "too_many_requests", "This source sends faster than it can be taken. Come back later.")
 _LATER = Refused(503, "overloaded", "Not accepted: come back later.")
+_AWAY = Refused(503, "unavailable", "Not accepted: come back later.")
+_FAULT = Refused(500, "internal_error", "Something failed on our side. Send it again.")
+_LITTLE = 128 * 1024  # bytes of a body that an event loop reads itself: more would keep others waiting
 
 
 class Envelope(msgspec.Struct):
@@ -86,56 +88,90 @@ _envelope = msgspec.json.Decoder(Envelope).decode
 _about = msgspec.json.Decoder(About).decode
 
 
+class Answer(NamedTuple):
+    """What a request is answered."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Taking(NamedTuple):
+    """Events that are first to be written: the receipt then tells the answer. So the same code serves a thread, which waits
+    for the writer, and an event loop, which does other things meanwhile."""
+
+    offer: Offer
+    answer: Callable[[Receipt], Answer]
+
+
+_ACCEPTED = Answer(200, _JSON, b'{"success":true}')
+_PIXEL = Answer(200, [("Content-Type", "image/gif"), _UNCACHED, _ORIGIN], browser.GIF)
+
+
 def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-    """Answers /v1/, /beacon/, /pixel/ and /sourceConfig requests."""
+    """Answers /v1/, /beacon/, /pixel/ and /sourceConfig requests: WSGI (PEP 3333), in a thread for each."""
     try:
-        return _dispatch(environ, start_response)
-    except Refused as refused:
-        return _error(start_response, refused)
-    except Overloaded as overloaded:
-        return _error(start_response, _CROWDING if overloaded.crowding else _LATER)
-    except (DatabaseError, InterfaceError) as error:
-        log.warning("wire.database_away", error=type(error).__name__)
-        return _error(start_response, Refused(503, "unavailable", "Not accepted: come back later."))
-    except Exception as error:  # its text may quote what was sent
-        log.error("wire.fault", error=type(error).__name__)
-        return _error(start_response, Refused(500, "internal_error", "Something failed on our side. Send it again."))
+        begun = _begun(environ)
+        answer = begun if isinstance(begun, Answer) else begun.answer(accept.written(begun.offer))
+    except Exception as error:
+        answer = _failure(environ, error)
     finally:
         # Keys and sources are remembered, so this thread rarely needs a connection: dozens of threads must not keep one each.
         for connection in connections.all(initialized_only=True):
             if connection.connection is not None and not connection.in_atomic_block:
                 connection.close()
+    start_response(_STATUS[answer.status], [*answer.headers, ("Content-Length", str(len(answer.body)))])
+    return [answer.body]
 
 
-def _dispatch(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+async def answered(environ: Environ) -> Answer:
+    """The same on an event loop; all of the body is already in memory behind `wsgi.input`."""
+    try:
+        little = int(environ["CONTENT_LENGTH"]) <= _LITTLE
+        begun = await promises.from_memory(partial(_begun_anew, environ), here=little)
+        return begun if isinstance(begun, Answer) else begun.answer(await promises.written(begun.offer))
+    except Exception as error:
+        return _failure(environ, error)
+
+
+def _begun_anew(environ: Environ) -> Answer | Taking:
+    environ["wsgi.input"].seek(0)
+    return _begun(environ)
+
+
+def _begun(environ: Environ) -> Answer | Taking:
+    """Reads a request, and takes in what it brings; may be repeated."""
     path, method = environ.get("PATH_INFO", "/").rstrip("/"), environ["REQUEST_METHOD"]
     kind = SINGLE.get(path)
     if kind is None and path not in BATCH and path != METRICS and method != "OPTIONS":
         if method == "GET" and (page := _page(environ, path)):
-            return _respond(start_response, 200, *page)
+            return page
         raise Refused(404, "not_found", "There is no such endpoint.")
     if method == "OPTIONS":  # on any path: a preflight that fails hides the answer that would say why
-        start_response(_STATUS[204], _PREFLIGHT)
-        return []
+        return Answer(204, _PREFLIGHT, b"")
     if method != "POST":
         raise Refused(405, "method_not_allowed", "Use POST.")
     body = read_body(environ)
     if path == METRICS:
-        return _respond(start_response, 200, _SUCCESS)
-    receipt = _single(environ, body, kind) if kind else _batch(environ, body)
-    if kind and receipt.rejected:
-        refusal = receipt.rejected[0]
-        status = 413 if refusal.reason == "event_too_large" else 400
-        field = f" Field: {refusal.field}." if refusal.field else ""
-        raise Refused(status, refusal.reason, REASONS[refusal.reason] + field)
-    return _respond(start_response, 200, _SUCCESS)
+        return _ACCEPTED
+    return _single(environ, body, kind) if kind else _batch(environ, body)
 
 
-def _single(environ: Environ, body: bytes, kind: str) -> Receipt:
+def _single(environ: Environ, body: bytes, kind: str) -> Taking:
     """One event, whose type the path says."""
     about = _introduced(body)
     source = _source(environ, about.writeKey)
-    return accept(source, [body], received_at=datetime.now(UTC), sent_at=about.sentAt, gpc=_gpc(environ), kind=kind)
+    return Taking(Offer(source, [body], Arrival(datetime.now(UTC), about.sentAt, _gpc(environ), kind)), _told)
+
+
+def _told(receipt: Receipt) -> Answer:
+    """The answer to a single event: a sender of one is told what is wrong with it."""
+    if not receipt.rejected:
+        return _ACCEPTED
+    refusal = receipt.rejected[0]
+    status = 413 if refusal.reason == "event_too_large" else 400
+    field = f" Field: {refusal.field}." if refusal.field else ""
+    raise Refused(status, refusal.reason, REASONS[refusal.reason] + field)
 
 
 def _introduced(body: bytes) -> About:
@@ -164,48 +200,49 @@ def _opened(body: bytes) -> Envelope | None:
         return None
 
 
-def _batch(environ: Environ, body: bytes) -> Receipt:
+def _batch(environ: Environ, body: bytes) -> Taking:
     """Many events, each judged by itself."""
     envelope = _opened(body)
+    now = datetime.now(UTC)
     if envelope is None:
         # The whole body is the one thing that can be kept: nobody can tell how many events it was meant to be.
-        source, now = _source(environ, None), datetime.now(UTC)
-        reject(source, body, "malformed", received_at=now, gpc=_gpc(environ))
-        raise Refused(400, "malformed", "The body is not JSON with a list of events called batch.")
+        source = _source(environ, None)
+        return Taking(Offer.of_unreadable(source, body, "malformed", Arrival(now, gpc=_gpc(environ))), _no_batch)
     source = _source(environ, envelope.writeKey)
     if len(envelope.batch) > settings.MAX_BATCH_EVENTS:
         raise Refused(413, "too_many_events", f"A batch has at most {settings.MAX_BATCH_EVENTS} events.")
-    return accept(
-        source,
-        envelope.batch,
-        received_at=datetime.now(UTC),
-        sent_at=envelope.sentAt,
-        gpc=_gpc(environ),
+    arrival = Arrival(
+        now,
+        envelope.sentAt,
+        _gpc(environ),
         context=envelope.context if isinstance(envelope.context, dict) else None,
         integrations=envelope.integrations if isinstance(envelope.integrations, dict) else None,
     )
+    return Taking(Offer(source, envelope.batch, arrival), lambda _: _ACCEPTED)
 
 
-def _page(environ: Environ, path: str) -> tuple[bytes, list[tuple[str, str]]] | None:
+def _no_batch(receipt: Receipt) -> Answer:
+    raise Refused(400, "malformed", "The body is not JSON with a list of events called batch.")
+
+
+def _page(environ: Environ, path: str) -> Answer | Taking | None:
     """What browsers fetch: an SDK's settings, and pixels. None: no such page."""
     if path.startswith("/v1/projects/") and path.endswith("/settings"):
         key = path.removeprefix("/v1/projects/").removesuffix("/settings")
         if _enabled(key) is None:
             raise Refused(404, "not_found", "There is no such project.")
-        return browser.settings_of(key, environ), [*_JSON, _UNCACHED]
+        return Answer(200, [*_JSON, _UNCACHED], browser.settings_of(key, environ))
     if path == browser.SOURCE_CONFIG:
         key = _authorization(environ.get("HTTP_AUTHORIZATION", "")) or browser.query(environ).get("writeKey", "")
         if _enabled(key) is None:
             raise Refused(401, "invalid_write_key", "The write key is missing or is not one of an enabled source.")
-        return browser.source_config_of(key), [*_JSON, _UNCACHED]
+        return Answer(200, [*_JSON, _UNCACHED], browser.source_config_of(key))
     kind = browser.PIXELS.get(path)
     if kind is None:
         return None
-    # A pixel is an image in a page or a mail: it shows whatever happens.
-    with contextlib.suppress(Refused, Overloaded, DatabaseError, InterfaceError):
-        write_key, event = browser.event_of(environ)
-        accept(_source(environ, write_key), [event], received_at=datetime.now(UTC), gpc=_gpc(environ), kind=kind)
-    return browser.GIF, [("Content-Type", "image/gif"), _UNCACHED, _ORIGIN]
+    write_key, event = browser.event_of(environ)
+    source = _source(environ, write_key)
+    return Taking(Offer(source, [event], Arrival(datetime.now(UTC), gpc=_gpc(environ), kind=kind)), lambda _: _PIXEL)
 
 
 def _source(environ: Environ, write_key: object) -> SourceInfo:
@@ -242,17 +279,26 @@ def _gpc(environ: Environ) -> bool:
     return bool(environ.get("HTTP_SEC_GPC", "").strip() == "1")
 
 
-def _respond(
-    start_response: StartResponse, status: int, body: bytes, headers: list[tuple[str, str]] | None = None
-) -> Iterable[bytes]:
-    start_response(_STATUS[status], [*(headers or _JSON), ("Content-Length", str(len(body)))])
-    return [body]
-
-
-def _error(start_response: StartResponse, refused: Refused) -> Iterable[bytes]:
+def _failure(environ: Environ, error: Exception) -> Answer:
+    """What the sender is told; never what was sent."""
+    if isinstance(error, Refused):
+        refused = error
+    elif isinstance(error, Overloaded):
+        refused = _CROWDING if error.crowding else _LATER
+    elif isinstance(error, DatabaseError | InterfaceError):
+        log.warning("wire.database_away", error=type(error).__name__)
+        refused = _AWAY
+    else:  # its text may quote what was sent
+        log.error("wire.fault", error=type(error).__name__)
+        refused = _FAULT
+    if (
+        environ["REQUEST_METHOD"] == "GET"
+        and environ.get("PATH_INFO", "").rstrip("/") in browser.PIXELS
+        and refused is not _FAULT
+    ):
+        return _PIXEL  # an image in a page or a mail: it shows whatever happens
     headers = [*_JSON, ("Retry-After", str(refused.retry_after))] if refused.status in {429, 503} else list(_JSON)
     if refused.status == 405:
         headers.append(("Allow", "POST, OPTIONS"))
-    return _respond(
-        start_response, refused.status, msgspec.json.encode({"code": refused.code, "message": refused.message}), headers
-    )
+    body = msgspec.json.encode({"code": refused.code, "message": refused.message})
+    return Answer(refused.status, headers, body)

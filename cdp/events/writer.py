@@ -9,8 +9,8 @@ nothing waits for it.
 import os
 import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -40,16 +40,23 @@ class Overloaded(Exception):
 
 
 class Request:
-    """Items that are answered for together. The lock is held until all of them are written, or have failed."""
+    """Items that are answered for together. `tell` is called, in the writer's thread, with all requests of a group that
+    have the same `tell`, once their items are written or have failed."""
 
-    __slots__ = ("deadline", "done", "failed", "items", "open")
+    __slots__ = ("deadline", "failed", "items", "open", "tell", "waits")
 
-    def __init__(self, items: Sequence[Item], deadline: float) -> None:
-        self.items, self.deadline = items, deadline
+    def __init__(
+        self, items: Sequence[Item], tell: "Callable[[list[Request]], None]", waits: Any, seconds: float = TIME_LIMIT
+    ) -> None:
+        self.items, self.tell, self.waits = items, tell, waits
+        self.deadline = time.monotonic() + seconds
         self.failed = False
         self.open = True  # False once nobody waits any more
-        self.done = threading.Lock()
-        self.done.acquire()
+
+
+def _release(requests: list[Request]) -> None:
+    for request in requests:
+        request.waits.release()
 
 
 class Writer:
@@ -69,22 +76,28 @@ class Writer:
     def submit(self, items: Sequence[Item], *, seconds: float = TIME_LIMIT) -> None:
         """Waits until the items are durable, or marked `unstorable`. Raises Overloaded when there is no room or no commit
         in time."""
-        request = Request(items, time.monotonic() + seconds)
-        source = items[0].source
-        with self._guard:
-            if self._waiting and self._waiting + len(items) > WAITING:
-                raise Overloaded("the queue is full")
-            if self._by_source[source] and self._by_source[source] + len(items) > WAITING * SHARE:
-                raise Overloaded("this source fills the queue", crowding=True)
-            self._waiting += len(items)
-            self._by_source[source] += len(items)
-            self._queue.append(request)
-        self._wake.set()
-        if not request.done.acquire(timeout=seconds):
+        lock = threading.Lock()
+        lock.acquire()
+        request = Request(items, _release, lock, seconds)
+        self.enqueue(request)
+        if not lock.acquire(timeout=seconds):
             request.open = False
             raise Overloaded("no commit within the time limit")
         if request.failed:
             raise Overloaded("the database refused")
+
+    def enqueue(self, request: Request) -> None:
+        """Puts a request into the queue and waits for nothing. Raises Overloaded when there is no room."""
+        size, source = len(request.items), request.items[0].source
+        with self._guard:
+            if self._waiting and self._waiting + size > WAITING:
+                raise Overloaded("the queue is full")
+            if self._by_source[source] and self._by_source[source] + size > WAITING * SHARE:
+                raise Overloaded("this source fills the queue", crowding=True)
+            self._waiting += size
+            self._by_source[source] += size
+            self._queue.append(request)
+        self._wake.set()
 
     def _run(self) -> None:
         try:
@@ -119,9 +132,12 @@ class Writer:
     def _commit(self, group: list[Request]) -> None:
         deadline = max(request.deadline for request in group)
         lost = {id(item) for item in self._write([item for request in group for item in request.items], deadline)}
+        told: defaultdict[Callable[[list[Request]], None], list[Request]] = defaultdict(list)
         for request in group:
             request.failed = bool(lost) and any(id(item) in lost for item in request.items)
-            request.done.release()
+            told[request.tell].append(request)
+        for tell, requests in told.items():
+            tell(requests)
 
     def _write(self, items: list[Item], deadline: float) -> list[Item]:
         """Writes the items, in halves if need be, and marks what the database will not have; returns what could not be

@@ -1,5 +1,6 @@
 """Sources, and the wire called in-process."""
 
+import asyncio
 import base64
 import io
 import json
@@ -14,7 +15,7 @@ from django.db import connections
 
 from cdp import audit
 from cdp.events.reads import reconciliation
-from cdp.events.wire import application
+from cdp.events.wire import answered, application
 from cdp.sources import create
 from cdp.sources.lookup import SourceInfo, info_of
 from tests.servers import Server, server  # noqa: F401
@@ -70,10 +71,18 @@ def basic(key: str) -> str:
 
 @pytest.fixture
 def call(shop: Shop) -> Call:
-    """`call(path, body, key=..., headers=...)` through the WSGI application; the shop's key by Basic unless told."""
+    """`call(path, body, auth=..., **headers)` on an event loop, as the web process does it, and then through the WSGI
+    application with `wsgi=True`; the shop's key by Basic unless told."""
 
     def _call(
-        path: str, body: Any = None, *, auth: str | None = None, method: str = "POST", query: str = "", **headers: str
+        path: str,
+        body: Any = None,
+        *,
+        auth: str | None = None,
+        method: str = "POST",
+        query: str = "",
+        wsgi: bool = False,
+        **headers: str,
     ) -> Answer:
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else b""
         environ: dict[str, Any] = {
@@ -82,6 +91,9 @@ def call(shop: Shop) -> Call:
         } | {f"HTTP_{name.upper()}": value for name, value in headers.items()}  # fmt: skip
         if (given := basic(shop.key) if auth is None else auth) != "":
             environ["HTTP_AUTHORIZATION"] = given
+        if not wsgi:
+            answer = asyncio.run(answered(environ))
+            return Answer(answer.status, dict(answer.headers), answer.body)
         seen: list[Any] = []
         parts = application(environ, lambda status, found: seen.append((status, found)))
         status, found = seen[0]

@@ -25,12 +25,11 @@ class Command(BaseCommand):
 
 
         Server(
-            "cdp.wsgi:application",
+            "cdp.rsgi:app",
             address=options["listen"],
             port=options["port"],
-            interface=Interfaces.WSGI,
+            interface=Interfaces.RSGI,
             workers=options["processes"],
-            blocking_threads=settings.WEB_THREADS,
             backlog=2048,
             websockets=False,
             log_level=LogLevels.warning,

@@ -1,0 +1,147 @@
+"""WSGI applications (PEP 3333) behind an RSGI server: each request in a thread of a pool, both bodies as streams.
+
+RSGI is Granian's interface (https://github.com/emmett-framework/granian/blob/master/docs/spec/RSGI.md). The web process needs it
+for the ingestion wire, which waits on the event loop; Django's views and the database driver want threads.
+"""
+
+import asyncio
+import io
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+_SMALL = 256 * 1024  # bytes of a request body that wait in memory, so that a slow sender holds no thread
+_BLOCK = 64 * 1024  # of files that are sent
+
+
+class Bridge:
+    """An RSGI application around a WSGI one."""
+
+    def __init__(self, application: Application, *, threads: int) -> None:
+        self._application = application
+        self._threads = ThreadPoolExecutor(threads, "web")
+
+    async def __call__(self, scope: Any, proto: Any) -> None:
+        """Answers one request."""
+        loop = asyncio.get_running_loop()
+        environ = environment(scope)
+        environ["wsgi.input"] = await _body(scope, proto, loop)
+        await loop.run_in_executor(self._threads, self._answer, environ, proto, loop)
+
+    def _answer(self, environ: dict[str, Any], proto: Any, loop: asyncio.AbstractEventLoop) -> None:
+        begun: list[tuple[int, list[tuple[str, str]]]] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            begun[:] = [(int(status[:3]), headers)]
+
+        result: Any = self._application(environ, start_response)
+        try:
+            if hasattr(result, "block_size"):  # Django reads files in small blocks; each would be a trip to the loop
+                result.block_size = _BLOCK
+            parts = iter(result)
+            first = next(parts, b"")
+            second = None if isinstance(result, list) and len(result) == 1 else next(parts, None)
+            if second is None:
+                _in(loop, _whole(proto, *begun[0], first))
+                return
+            stream = _in(loop, _stream(proto, *begun[0]))
+            for part in (first, second):
+                _in(loop, stream.send_bytes(part))
+            for part in parts:
+                _in(loop, stream.send_bytes(part))
+        finally:
+            if hasattr(result, "close"):
+                result.close()
+
+
+def environment(scope: Any) -> dict[str, Any]:
+    """The request in the words of WSGI and CGI (RFC 3875), without `wsgi.input`."""
+    host, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "CONTENT_TYPE": "",
+        "CONTENT_LENGTH": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    for name, value in scope.headers.items():
+        key = name.upper().replace("-", "_")
+        if "_" in name:
+            continue  # it could pass for another header's name
+        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
+            key = f"HTTP_{key}"
+        elif environ[key]:
+            continue
+        before = environ.get(key)
+        environ[key] = f"{before}{'; ' if name == 'cookie' else ','}{value}" if before else value
+    if "HTTP_HOST" not in environ and scope.authority:  # HTTP/2
+        environ["HTTP_HOST"] = scope.authority
+    return environ
+
+
+async def _body(scope: Any, proto: Any, loop: asyncio.AbstractEventLoop) -> Any:
+    length = scope.headers.get("content-length")
+    if length is None and scope.headers.get("transfer-encoding") is None and not scope.http_version.startswith("2"):
+        return io.BytesIO()
+    if length is not None and length.isdigit() and int(length) <= _SMALL:
+        return io.BytesIO(await proto() if int(length) else b"")
+    return io.BufferedReader(_Incoming(aiter(proto), loop), _BLOCK)
+
+
+class _Incoming(io.RawIOBase):
+    """A request's body as it comes in, read from a thread."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> None:
+        self._chunks, self._loop, self._left = chunks, loop, memoryview(b"")
+
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """The next bytes; 0 at the end."""
+        while not self._left:
+            chunk = _in(self._loop, _next(self._chunks))
+            if chunk is None:
+                return 0
+            self._left = memoryview(bytes(chunk))
+        taken = min(len(buffer), len(self._left))
+        buffer[:taken] = self._left[:taken]
+        self._left = self._left[taken:]
+        return taken
+
+
+async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(chunks, None)
+
+
+async def _whole(proto: Any, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    proto.response_bytes(status, headers, body)
+
+
+async def _stream(proto: Any, status: int, headers: list[tuple[str, str]]) -> Any:
+    return proto.response_stream(status, headers)
+
+
+def _in(loop: asyncio.AbstractEventLoop, coroutine: Any) -> Any:
+    """What a coroutine of the loop returns, for a thread that waits for it."""
+    return asyncio.run_coroutine_threadsafe(_awaited(coroutine), loop).result()
+
+
+async def _awaited(awaitable: Any) -> Any:
+    return await awaitable

@@ -1,0 +1,45 @@
+"""The web process as Granian runs it: the ingestion wire on the event loop, everything else through WSGI in threads.
+
+`cdp.wsgi` serves the same to any WSGI server, only slower.
+"""
+
+import io
+from time import perf_counter
+from typing import Any
+
+from cdp.wsgi import WIRE, application  # first: it sets Django up
+
+# isort: split
+from django.conf import settings
+
+from cdp.events import wire
+from cdp.events.body import gathered
+from cdp.operations.bridge import Bridge, environment
+from cdp.operations.requests import note
+
+_others = Bridge(application, threads=settings.WEB_THREADS)
+
+
+async def app(scope: Any, proto: Any) -> None:
+    """RSGI."""
+    if not scope.path.startswith(WIRE):
+        return await _others(scope, proto)
+    began = perf_counter()
+    environ = _posted(scope) if scope.method == "POST" else environment(scope)
+    body = await gathered(scope.headers.get("content-length"), proto)
+    environ |= {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+    answer = await wire.answered(environ)
+    proto.response_bytes(answer.status, answer.headers, answer.body)
+    note(environ, str(answer.status), began)
+
+
+def _posted(scope: Any) -> dict[str, Any]:
+    """All that the wire asks about a POST; `environment` would cost as much as the parsing of an event."""
+    header = scope.headers.get
+    return {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": scope.path,
+        "QUERY_STRING": scope.query_string,
+        "HTTP_AUTHORIZATION": header("authorization", ""),
+        "HTTP_SEC_GPC": header("sec-gpc", ""),
+    }
