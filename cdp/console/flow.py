@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.utils import OperationalError
 
+from cdp.alerts.models import Alert
 from cdp.connectors.models import Run
 from cdp.console.figures import remembered
 from cdp.events.reads import OUTCOMES
@@ -48,9 +49,7 @@ class Stream:
         return self.counts["accepted"] == sum(n for name, n in self.counts.items() if name != "accepted")
 
 
-def streams(
-    sources: Collection[Source], now: datetime, *, quiet_after: timedelta = timedelta(hours=24)
-) -> list[Stream]:
+def streams(sources: Collection[Source]) -> list[Stream]:
     """These sources, those with most events first. A handful of queries, none over the whole event store."""
     found = {source.id: Stream(source, dict.fromkeys(("accepted", *OUTCOMES, "pending"), 0)) for source in sources}
     with connection.cursor() as cursor:
@@ -63,10 +62,11 @@ def streams(
     # A source that is imported was last heard of when its last run moved: no need to search for its events.
     active = tuple(id for id, stream in found.items() if stream.counts["stored"] and not stream.runs)
     last = remembered(f"last:{hash(frozenset(active))}", 30.0, lambda: last_events(active))
+    quiet = set(Alert.objects.all().open().filter(kind="source_quiet").values_list("about", flat=True))
     for stream in found.values():
         heard = [run.heartbeat_at for run in stream.runs] + [last[id] for id in (stream.source.id,) if id in last]
         stream.last = max(heard, default=None)
-        stream.quiet = stream.last is not None and now - stream.last > quiet_after
+        stream.quiet = str(stream.source.id) in quiet
     return sorted(found.values(), key=lambda stream: (-stream.counts["accepted"], stream.source.name))
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from cdp.access.masking import rounded
 from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_rounded
+from cdp.alerts.visible import visible_to
 from cdp.console import charts
 from cdp.console.figures import Count, Figures, Size, figures
 from cdp.console.flow import streams
@@ -47,6 +48,7 @@ def board(request: HttpRequest, now: datetime) -> dict[str, Any]:
     coarse = sees_rounded(request)
     sources = visible(request.user, Source.objects.all(), "view_source") if holds(request, "sources:read") else []
     return {
+        "alerts": list(visible_to(request.user).open()) if holds(request, "sources:read") else [],
         "figures": found,
         "profiles": _people(found.profiles, coarse),
         "records": _people(found.records, coarse),
@@ -59,7 +61,7 @@ def board(request: HttpRequest, now: datetime) -> dict[str, Any]:
         "first_day": found.days[0][0] if found.days else now,
         "sizes": _sizes(found.segments, request, coarse) if holds(request, "segments:read") else None,
         "agreements": _agreements(found, coarse) if holds(request, "consents:read") else None,
-        "streams": streams(list(sources), now)[:8] if sources else None,
+        "streams": streams(list(sources))[:8] if sources else None,
         "sees_sources": holds(request, "sources:read"),
         "sees_catalogue": holds(request, "catalogue:read"),
         "coarse": coarse,

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from cdp.access.objects import visible
 from cdp.access.principals import holds
+from cdp.alerts.models import Alert
+from cdp.alerts.visible import visible_to
 from cdp.connectors.models import RowError, Run
 from cdp.console import charts
 from cdp.console.flow import Stream, streams
@@ -40,20 +42,22 @@ def _content(request: HttpRequest) -> dict[str, Any]:
         raise PermissionDenied
     now = timezone.now()
     rows = list(visible(request.user, Source.objects.all(), "view_source"))
-    found = streams(rows, now)
+    found = streams(rows)
+    alerts = list(visible_to(request.user).open().filter(kind__startswith="source_"))
     return {
-        "cards": [_card(stream) for stream in found],
+        "cards": [_card(stream, [it for it in alerts if it.about == str(stream.source.id)]) for stream in found],
         "now": now,
         "may_add": request.user.has_perm("sources.add_source"),
         "unbalanced": [stream.source.name for stream in found if not stream.balanced],
     }
 
 
-def _card(stream: Stream) -> dict[str, Any]:
+def _card(stream: Stream, alerts: list[Alert]) -> dict[str, Any]:
     runs = stream.runs[:_RUNS]
     parts = [charts.Part(name, stream.counts[name], tone) for name, tone, _ in OUTCOMES]
     return {
         "stream": stream,
+        "alerts": alerts,
         "bar": charts.stack(parts, label=f"Events of {stream.source.name} by outcome"),
         "outcomes": [
             {"name": name, "tone": tone, "says": says, "n": stream.counts[name]} for name, tone, says in OUTCOMES

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import structlog
 from celery import shared_task
 
+from cdp.operations import reporting
 from cdp.vault.holders import all_holders
 
 log = structlog.get_logger(__name__)
@@ -16,3 +17,4 @@ def sweep() -> None:
     now = datetime.now(UTC)
     for holder in all_holders():
         log.info("sweep", holder=holder.name, purged=holder.purge(now))
+    reporting.forget_ended(now)

@@ -29,7 +29,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Source
-        fields = ["name", "kind", "purposes", "priority", "region", "namespace", "enabled"]
+        fields = ["name", "kind", "purposes", "priority", "region", "namespace", "enabled", "quiet_after", "muted"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,7 +79,7 @@ class SourceAdmin(AuditedAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """A new source has no id or key yet."""
-        asked = ["name", "kind", "purposes", "priority", "region", "namespace", "enabled"]
+        asked = ["name", "kind", "purposes", "priority", "region", "namespace", "enabled", "quiet_after", "muted"]
         return [*asked, "id", "key_prefix", "created_at"] if obj else asked
 
     @display(description="Kind", label={"http": "info", "file": "success", "steward": "warning"})  # type: ignore[untyped-decorator]
@@ -118,8 +118,7 @@ class SourceAdmin(AuditedAdmin):
             namespace=obj.namespace,
             by=actor_of(request),
         )
-        if not obj.enabled:
-            Source.objects.filter(pk=made.pk).update(enabled=False)
+        Source.objects.filter(pk=made.pk).update(enabled=obj.enabled, quiet_after=obj.quiet_after, muted=obj.muted)
         made.refresh_from_db()
         obj.__dict__.update(made.__dict__)
         self._show(request, made, key)

@@ -84,8 +84,8 @@ def described(source: Source) -> dict[str, object]:
 
 
 def change(source: Source, *, by: audit.Actor, **values: object) -> Source:
-    """Changes `purposes` (pairs), `priority`, `region` or `enabled` of a source. Raises InvalidSource."""
-    allowed = {"purposes", "priority", "region", "enabled"}
+    """Changes `purposes` (pairs), `priority`, `region`, `enabled`, `quiet_after` or `muted` of a source. Raises InvalidSource."""
+    allowed = {"purposes", "priority", "region", "enabled", "quiet_after", "muted"}
     if set(values) - allowed:
         raise InvalidSource(sorted(set(values) - allowed)[0], "this cannot be changed once a source has data")
     if "purposes" in values:

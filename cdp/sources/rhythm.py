@@ -72,11 +72,12 @@ def silence(
         over = moment + HOUR <= at
         if usual and (over or _usual(known, first, moment - HOUR, zone)[0]):
             covered = min(at, moment + HOUR) - max(last, moment)
-            overdue += usual * (covered / HOUR)
+            came = known[moment].heard if moment in known else 0  # a nightly import is done after ten minutes
+            overdue += min(usual * (covered / HOUR), max(0, usual - came))
             gap = max(gap, usual_gap)
         moment += HOUR
     if overdue >= OVERDUE and quiet >= GAPS * timedelta(seconds=gap):
-        return Silence(last, "overdue", int(overdue))
+        return Silence(last, "overdue", round(overdue))
     longest = timedelta(seconds=max(hour.gap for hour in hours))
     if at - first >= YOUNG and quiet > max(DAY, GAPS * longest):
         return Silence(last, "longest")

@@ -18,7 +18,7 @@ class PurposeSerializer(serializers.Serializer[Any]):
 
 
 class SourceSerializer(serializers.ModelSerializer[Source]):
-    """A source. `purposes`, `region` and `enabled` can be changed; name, kind and namespace stay."""
+    """A source. Name, kind and namespace stay; `quiet_after` is in minutes, null: learned from its usual rhythm."""
 
     purposes = PurposeSerializer(many=True, required=False)
 
@@ -33,6 +33,8 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
             "region",
             "namespace",
             "enabled",
+            "quiet_after",
+            "muted",
             "key_prefix",
             "created_at",
         ]
@@ -58,7 +60,7 @@ class SourceChangeSerializer(serializers.ModelSerializer[Source]):
 
     class Meta:
         model = Source
-        fields = ["purposes", "priority", "region", "enabled"]
+        fields = ["purposes", "priority", "region", "enabled", "quiet_after", "muted"]
 
 
 class SourceWithKeySerializer(SourceSerializer):

@@ -1,10 +1,10 @@
 """The live figures: what they count, and that they stay quick by estimating when tables are large."""
 
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 
+from cdp.alerts.update import Finding, update
 from cdp.audit import SYSTEM
 from cdp.console import figures, flow
 from segments.define import define
@@ -47,11 +47,11 @@ def test_large_tables_are_estimated_and_say_so(world: World, monkeypatch: pytest
     assert figures.over_time(NOW)[2] is True
 
 
-def test_a_source_that_says_nothing_for_a_day_is_quiet(world: World) -> None:
-    streams = {it.source.name: it for it in flow.streams([world.shop, world.till], NOW)}
+def test_a_source_is_quiet_when_an_alert_says_so(world: World) -> None:
+    streams = {it.source.name: it for it in flow.streams([world.shop, world.till])}
     assert streams["shop"].last is not None
     assert not streams["shop"].quiet
     assert streams["shop"].balanced
     assert (streams["till"].last, streams["till"].quiet) == (None, False)
-    later = {it.source.name: it for it in flow.streams([world.shop], NOW + timedelta(days=2))}
-    assert later["shop"].quiet
+    update([Finding("source_quiet", "No event.", str(world.shop.id))], looked_for=[], at=NOW)
+    assert flow.streams([world.shop])[0].quiet

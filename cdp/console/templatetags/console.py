@@ -37,6 +37,12 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 @register.filter
+def lasting(since: datetime, now: datetime) -> str:
+    """For how long, in one unit."""
+    return duration(max(0.0, (now - since).total_seconds()))
+
+
+@register.filter
 def share(run: Any) -> str:
     """How far a run has come, in per cent where its size is known, else in rows."""
     if run.total:
