@@ -6,12 +6,20 @@ from django.core.management import call_command
 from django.db import connections
 
 from cdp.access.roles import ensure_roles
+from cdp.operations.backups import unfinished
 
 _LOCK = 7_042
 
 
 def set_up(report: Callable[[str], None]) -> None:
-    """Migrates both databases as their owners and makes the roles. Raises what the migrations raise."""
+    """Migrates both databases as their owners and makes the roles. Raises what the migrations raise, and BackupError on an
+    installation whose restore was interrupted."""
+    unfinished.refuse()
+    migrate(report)
+
+
+def migrate(report: Callable[[str], None]) -> None:
+    """The same, whatever state the installation is in."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # two commands may start at once
         try:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from cdp.operations.backups import unfinished
 from cdp.operations.family import MANAGE
 
 
@@ -13,6 +14,7 @@ class Command(BaseCommand):
     help = "Runs the calendar (Celery beat). One per installation."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        unfinished.refuse()
         schedule = settings.DATA_DIR / "run" / "beat-schedule"
         schedule.parent.mkdir(parents=True, exist_ok=True)
         os.execv(  # noqa: S606

@@ -6,6 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from cdp.operations.backups import unfinished
+
 
 class Command(BaseCommand):
     help = "Runs the web server: admin, REST and the ingestion wire."
@@ -16,13 +18,14 @@ class Command(BaseCommand):
         parser.add_argument("--processes", type=int, default=settings.WEB_PROCESSES, help="(WEB_PROCESSES)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        unfinished.refuse()
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # the finders serve the files; the folder must be there
+
+        os.environ["CDP_PROCESS"] = "web"  # what the processes that granian starts report themselves as
 
         from granian.constants import Interfaces
         from granian.log import LogLevels
         from granian.server import Server
-        os.environ["CDP_PROCESS"] = "web"  # what the processes that granian starts report themselves as
-
 
         Server(
             "cdp.rsgi:app",
@@ -33,8 +36,8 @@ class Command(BaseCommand):
             backlog=2048,
             websockets=False,
             log_level=LogLevels.warning,
+            log_dictconfig=settings.LOGGING,
             respawn_failed_workers=True,
             respawn_interval=0.5,
             workers_kill_timeout=10,
-            log_dictconfig=settings.LOGGING,
         ).serve()
