@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from cdp.access import front
+from cdp.access import front, sign_in
 from cdp.operations import health
 
 handler400 = "cdp.access.problems.bad_request"
@@ -37,6 +37,8 @@ ROOMS = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/")),
     *front.urlpatterns,
+    path("favicon.ico", RedirectView.as_view(url="/static/console/favicon.svg")),
+    path("admin/logout/", sign_in.sign_out),  # before admin's own
     path("admin/", admin.site.urls),
     path("api/v1/", include([path("", include(room)) for room in ROOMS])),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

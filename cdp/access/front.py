@@ -24,6 +24,7 @@ from django.views.decorators.http import require_http_methods
 
 from cdp.access import invite
 from cdp.access.front_forms import AskForm, JoinForm, ResetForm
+from cdp.access.sign_in import signed_in
 
 _KEPT = "invitation"
 _GONE = "This link was used, was revoked or is too old. Ask the colleague who invited you to send it again."
@@ -53,6 +54,7 @@ def join(request: HttpRequest) -> HttpResponse:
             return _gone(request)
         request.session.pop(_KEPT, None)
         login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        signed_in(request, user, how="invitation")
         return redirect("admin:index")
     says = f"You sign in as {invitation.email}, {invite.titles(invitation.roles)}. Choose a password."
     context = {"title": "Welcome", "form": form, "says": says, "button": "Join"}

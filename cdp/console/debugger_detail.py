@@ -95,7 +95,7 @@ def _stored(request: HttpRequest, it: TimelineEvent, viewer: Viewer, *, at: date
     sight = Sight(names=viewer.names, facts=person is not None, open=bool(person and person.open))
     found = _read(debugger_rows.whole(it, snapshot.current()), it.source_id, it.received_at, it.occurred_at, sight)
     processed = stream.made_at(it.id)
-    found["times"].append(_time("processed", processed, _after(processed - it.received_at)))
+    found["times"].append(_time("processed", processed, f"{_after(processed - it.received_at)} after it came"))
     audited(
         request,
         "debugger.inspect",

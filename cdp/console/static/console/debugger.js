@@ -294,7 +294,7 @@
     find("snippets").hidden = !wanted;
     find("snippet-toggle").setAttribute("aria-expanded", String(wanted));
     const some = counts && Object.values(counts).some((it) => it.accepted);
-    find("snippet-title").textContent = some ? "Send an event" : "Waiting for the first event";
+    if (find("snippet-title")) find("snippet-title").textContent = some ? "Send an event" : "Waiting for the first event";
     const source = frame.sources[find("source").value] || (Object.keys(frame.sources).length === 1 ? Object.values(frame.sources)[0] : null);
     if (find("prefix")) find("prefix").textContent = source && source.prefix ? "(begins with " + source.prefix + ")" : "";
   }
