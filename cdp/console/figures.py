@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.db import connection
 
 from cdp.events.reads import OUTCOMES
@@ -215,24 +217,29 @@ def agreements(now: datetime) -> list[Agreement]:
 
 
 def over_time(now: datetime) -> tuple[list[tuple[datetime, int]], list[tuple[datetime, int]], bool]:
-    """Stored events by the day (the last 30) and by the hour (the last 24) in which they happened. UTC."""
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    """Stored events by the day (the last 30) and by the hour (the last 24) in which they happened, in the
+    installation's time zone."""
+    zone = ZoneInfo(settings.TIME_ZONE)
+    hour = now.astimezone(zone).replace(minute=0, second=0, microsecond=0)
     day = hour.replace(hour=0)
     first = day - timedelta(days=29)
     clause, factor = _sample_of_month(first, now)
-    query = f"""SELECT date_trunc('hour', occurred_at, 'UTC'), count(*) FROM events_event {clause}
+    query = f"""SELECT date_trunc('hour', occurred_at, %s), count(*) FROM events_event {clause}
         WHERE occurred_at >= %s AND occurred_at <= %s GROUP BY 1"""
-    by_hour = {at: round(n * factor) for at, n in _rows(query, [first, now])}
+    found = _rows(query, [zone.key, first, now])
+    by_hour = {at.astimezone(zone): round(n * factor) for at, n in found}
     days = dict.fromkeys((first + timedelta(days=i) for i in range(30)), 0)
     for at, n in by_hour.items():
         days[at.replace(hour=0)] += n
-    hours = [(at, by_hour.get(at, 0)) for at in (hour - timedelta(hours=i) for i in range(23, -1, -1))]
+    # Hours are counted back in UTC: on the day on which the clocks change, local arithmetic would skip or repeat one.
+    last = [(hour.astimezone(UTC) - timedelta(hours=i)).astimezone(zone) for i in range(23, -1, -1)]
+    hours = [(at, by_hour.get(at, 0)) for at in last]
     return list(days.items()), hours, factor != 1.0
 
 
 def _sample_of_month(first: datetime, now: datetime) -> tuple[str, float]:
     """As `_sample`, for the partitions of the months between two times."""
-    months = {f"events_event_{first:%Y_%m}", f"events_event_{now:%Y_%m}"}
+    months = {f"events_event_{at.astimezone(UTC):%Y_%m}" for at in (first, now)}
     rows = sum(_estimate(f"public.{month}") for month in months)
     if rows <= _SAMPLE * 2:
         return "", 1.0

@@ -97,7 +97,7 @@ def _days(found: Figures) -> str:
 
 
 def _hours(found: Figures) -> str:
-    points = [charts.Bar(n, f"{hour:%a %H}:00 UTC: {n:,} events") for hour, n in found.hours]
+    points = [charts.Bar(n, f"{hour:%a %H:%M %Z}: {n:,} events") for hour, n in found.hours]
     return charts.bars(points, height=80, tone="tone-second", label="Events by hour, the last 24 hours")
 
 

@@ -60,6 +60,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             Page("API keys", "key", "access.apikey"),
             Page("Users", "manage_accounts", "auth.user"),
             Page("Invitations", "person_add", "access.invitation"),
+            Page("Installation", "dns", "operations.process"),
         ),
     ),
 )

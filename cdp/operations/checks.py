@@ -73,7 +73,7 @@ def flow(now: datetime) -> list[Finding]:
     """Whether events, changes and audit entries are worked off as they come."""
     found = []
     waiting = queues.waiting(now)
-    oldest = max(waiting["inbox"].seconds, waiting["changes"].seconds)
+    oldest = max(waiting[queue].seconds for queue in ("inbox", "changes", "happenings"))
     if oldest > BEHIND:
         found.append(Finding("delay", f"The oldest that waits has waited for {oldest:,.0f} seconds."))
     if waiting["inbox"].n > BACKLOG:

@@ -22,11 +22,16 @@ class Waiting:
     seconds: float
 
 
-_TABLES = {"changes": ("outbox_change", "at"), "messages": ("outbox_message", "at"), "audit": ("audit_pending", "at")}
+_TABLES = {
+    "changes": ("outbox_change", "at"),
+    "happenings": ("outbox_happening", "at"),
+    "messages": ("outbox_message", "at"),
+    "audit": ("audit_pending", "at"),
+}
 
 
 def waiting(now: datetime) -> dict[str, Waiting]:
-    """inbox (accepted events), changes (of people, for memberships), messages (to be told onward) and audit.
+    """inbox (accepted events), changes and happenings (of people, for memberships), messages (to be told onward) and audit.
 
     The events that wait are what was accepted less what became of the others; the rest is counted up to 100,000."""
     with connection.cursor() as cursor:
