@@ -168,6 +168,7 @@ DATABASE_ROUTERS = ["cdp.vault.routing.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CELERY_BROKER_URL = _broker_url or "memory://"
+CELERY_TASK_DEFAULT_QUEUE = env("BROKER_QUEUE", "celery")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -1,5 +1,9 @@
-"""A whole installation as its operator runs it: `manage.py up` with a data directory of its own, and its commands."""
+"""A whole installation as its operator runs it: `manage.py up` with a data directory of its own, and its commands.
 
+Its servers are embedded; where the test run itself has others (`.ci/debian`), it gets databases of its own on those.
+"""
+
+import itertools
 import json
 import os
 import signal
@@ -11,14 +15,32 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from cdp.operations import embedded
+from cdp.operations.embedded.provision import provision
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 _NOT_INHERITED = ("DATABASE_URL", "OWNER_DATABASE_URL", "VAULT_DATABASE_URL", "BROKER_URL", "SECRET_KEY", "KEYRING")
+_VARIABLES = {"app": "DATABASE_URL", "owner": "OWNER_DATABASE_URL", "vault": "VAULT_DATABASE_URL"}
+
+
+_numbers = itertools.count()
+
+
+def _own_databases(name: str) -> dict[str, str]:
+    """Two more databases for the roles of this test run, and a queue on its broker: what the environment says of them."""
+    names = {"main": name, "vault": f"{name}_vault"}
+    urls = {role: urlsplit(os.environ[variable]) for role, variable in _VARIABLES.items()}
+    roles = {role: url.username or "" for role, url in urls.items()}
+    passwords = {url.username or "": url.password or "" for url in urls.values()}
+    provision(os.environ["ADMIN_DATABASE_URL"], names, roles, passwords)
+    of = {"app": "main", "owner": "main", "vault": "vault"}
+    mine = {_VARIABLES[role]: urlunsplit(url._replace(path=f"/{names[of[role]]}")) for role, url in urls.items()}
+    return mine | {"BROKER_URL": os.environ["BROKER_URL"], "BROKER_QUEUE": name}
 
 
 class Installation:
@@ -33,7 +55,19 @@ class Installation:
             "LOG_LEVEL": "WARNING",
             "CDP_TEST_FSYNC_OFF": "1",
         }
+        if "ADMIN_DATABASE_URL" in os.environ:
+            self.environment |= _own_databases(f"journey_{os.getpid()}_{next(_numbers)}")
         self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def database_url(self) -> str:
+        """The main database as the application's role."""
+        return self.environment.get("DATABASE_URL") or embedded.ensure(self.data_dir).database_url
+
+    @property
+    def vault_url(self) -> str:
+        """The vault as its role."""
+        return self.environment.get("VAULT_DATABASE_URL") or embedded.ensure(self.data_dir).vault_url
 
     @property
     def url(self) -> str:
