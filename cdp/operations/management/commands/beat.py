@@ -23,6 +23,7 @@ class Command(BaseCommand):
                 MANAGE[0],
                 "-m",
                 "celery",
+                "--quiet",
                 "-A",
                 "cdp.celery",
                 "beat",

@@ -1,9 +1,13 @@
 """`up`: everything on one machine, ended by one Ctrl-C."""
 
+import socket
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import connections
 
 from cdp.operations.family import Family, manage
 from cdp.operations.setup import set_up
@@ -17,7 +21,34 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         set_up(lambda line: self.stderr.write(line))
-        family = Family([manage("serve", "--port", str(options["port"])), manage("worker"), manage("beat")])
+        port = options["port"]
+        someone = User.objects.filter(is_active=True, is_staff=True).exists()
+        connections.close_all()  # this process only minds the others from here on
+        where = f"http://localhost:{port}/admin/"
+        how = "sign in there" if someone else "nobody can sign in yet: manage.py create_user NAME --role admin"
+        family = Family([manage("serve", "--port", str(port)), manage("worker"), manage("beat")])
         family.catch_signals()
-        self.stderr.write(f"http://localhost:{options['port']}/admin/  (Ctrl-C ends everything)")
-        family.run()
+        ready = f"Ready: {where} ({how}). Ctrl-C ends everything."
+        family.run(while_true=greeting(port, lambda: self.stderr.write(ready)))
+
+
+def greeting(port: int, say: Callable[[], None]) -> Callable[[], bool]:
+    """What the family asks all the time: always true, and at the first answer of the web server it says so, once."""
+    waiting = True
+
+    def ask() -> bool:
+        nonlocal waiting
+        if waiting and _answers(port):
+            waiting = False
+            say()
+        return True
+
+    return ask
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection((settings.LISTEN, port), timeout=0.2):
+            return True
+    except OSError:
+        return False

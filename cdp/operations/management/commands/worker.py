@@ -21,6 +21,9 @@ from cdp.pipeline import loop
 
 log = structlog.get_logger(__name__)
 
+# Celery warns the superuser of messages that hold code (pickle): ours are JSON, and hold ids.
+QUIET = ("-W", "ignore:You're running the worker with superuser privileges")
+
 
 class Command(BaseCommand):
     help = "Runs the pipeline processes and the job worker (Celery). Start as many on as many machines as you like."
@@ -45,8 +48,10 @@ class Command(BaseCommand):
         if options["jobs"]:
             celery = [
                 MANAGE[0],
+                *QUIET,
                 "-m",
                 "celery",
+                "--quiet",
                 "-A",
                 "cdp.celery",
                 "worker",
