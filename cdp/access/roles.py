@@ -51,9 +51,19 @@ ROLES: dict[str, Role] = {
     "steward": Role(
         "Data steward",
         "Keeps profiles right: reviews merges, and sees identifying values with a purpose and a reason.",
-        ("profiles:read", "profiles:reveal", "merges:*", "consents:read", "segments:read", "sources:*", "catalogue:*"),
+        (
+            "profiles:read",
+            "profiles:reveal",
+            "groups:read",
+            "merges:*",
+            "consents:read",
+            "segments:read",
+            "sources:*",
+            "catalogue:*",
+        ),
         {
             "identity": CHANGE,
+            "groups": VIEW,
             "events": VIEW,
             "catalogue": CHANGE,
             "sources": VIEW,
@@ -65,10 +75,11 @@ ROLES: dict[str, Role] = {
     "marketer": Role(
         "Marketer",
         "Builds segments and sees the people in them, masked.",
-        ("profiles:read", "segments:*", "consents:read", "sources:read", "catalogue:read"),
+        ("profiles:read", "groups:read", "segments:*", "consents:read", "sources:read", "catalogue:read"),
         {
             "segments": ALL,
             "identity": VIEW,
+            "groups": VIEW,
             "consent.purpose": VIEW,
             "consent.notice": VIEW,
             "sources": VIEW,

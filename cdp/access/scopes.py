@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 SCOPES: dict[str, str] = {
     "profiles:read": "Profiles, with identifying values masked",
-    "profiles:reveal": "Identifying values of profiles in clear",
+    "profiles:reveal": "Identifying values of profiles and groups in clear",
+    "groups:read": "Companies, households and teams with their members, identifying values masked",
     "segments:read": "Segments, their sizes and members",
     "segments:write": "Create and change segments",
     "consents:read": "Purposes, notices, consents and what they permit",

@@ -28,6 +28,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         "People",
         (
             Page("Profiles", "person_search", "identity.profile"),
+            Page("Groups", "domain", "groups.group"),
             Page("Merges", "merge", "identity.merge"),
             Page("Decisions", "call_split", "identity.constraint"),
             Page("Retired values", "link_off", "identity.retiredvalue"),

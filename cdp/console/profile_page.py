@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_identifying
 from cdp.audit.models import Entry
-from cdp.console import answers, gate, graph, names, reveal
+from cdp.console import answers, gate, graph, group_answers, names, reveal
 from cdp.console.gate import Person
 from cdp.console.selection import Asked
 from cdp.events.reads import TimelineEvent
@@ -31,7 +31,7 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
     gate.note(
         request,
         person,
-        fields=golden.fields | records.fields | {"timeline", "consents", "segments"},
+        fields=golden.fields | records.fields | {"timeline", "consents", "segments", "groups"},
         subjects=golden.subjects | records.subjects,
     )
     return {
@@ -49,6 +49,7 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "segments": listed,
         "withheld": person.belongings.withheld,
         "others": other_segments(request, [it.key for it in listed]),
+        "groups": group_answers.of_person(person),
         "history": history(person.id),
         "seen_by": audit_of(person) if holds(request, "profiles:reveal") or holds(request, "audit:read") else None,
         "may_reveal": sees_identifying(request),

@@ -48,9 +48,18 @@ def opens(request: Any, granted_purpose: str | None) -> bool:
     return isinstance(request.user, ServiceAccount) or granted_purpose is not None
 
 
-def grant(request: Any, profile_id: UUID, *, purpose: str, reason: str, subjects: list[UUID], at: datetime) -> datetime:
-    """Opens a profile for the signed-in reader until the time returned, and writes it down. The caller has asked whether the
-    purpose is permitted. Raises PermissionError for a role that may not, NoReason."""
+def grant(
+    request: Any,
+    profile_id: UUID,
+    *,
+    purpose: str,
+    reason: str,
+    subjects: list[UUID],
+    at: datetime,
+    kind: str = "profile",
+) -> datetime:
+    """Opens a profile (or another thing: `kind`) for the signed-in reader until the time returned, and writes it down. The
+    caller has asked whether the purpose is permitted. Raises PermissionError for a role that may not, NoReason."""
     if not sees_identifying(request):
         raise PermissionError("this role sees no identifying values")
     if len(reason.strip()) < SHORTEST_REASON:
@@ -59,8 +68,8 @@ def grant(request: Any, profile_id: UUID, *, purpose: str, reason: str, subjects
     live = {id: it for id, it in _grants(request).items() if datetime.fromisoformat(it["until"]) > at}
     audited(
         request,
-        "profile.reveal",
-        object=("profile", profile_id),
+        f"{kind}.reveal",
+        object=(kind, profile_id),
         subjects=subjects,
         purpose=purpose,
         reason=reason.strip(),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from cdp.console import detail_views, lookup_views, views
+from cdp.console import detail_views, group_views, lookup_views, views
 
 urlpatterns = [
     path("profiles/", views.ProfilesView.as_view(), name="profiles"),
@@ -15,4 +15,9 @@ urlpatterns = [
     path("profiles/<uuid:profile_id>/consents/", detail_views.ConsentsView.as_view(), name="profile-consents"),
     path("profiles/<uuid:profile_id>/why/", detail_views.WhyView.as_view(), name="profile-why"),
     path("profiles/<uuid:profile_id>/reveal/", detail_views.RevealView.as_view(), name="profile-reveal"),
+    path("profiles/<uuid:profile_id>/groups/", group_views.ProfileGroupsView.as_view(), name="profile-groups"),
+    path("groups/", group_views.GroupsView.as_view(), name="groups"),
+    path("groups/lookup/", group_views.GroupLookupView.as_view(), name="group-lookup"),
+    path("groups/<uuid:group_id>/", group_views.GroupView.as_view(), name="group"),
+    path("groups/<uuid:group_id>/members/", group_views.GroupMembersView.as_view(), name="group-members"),
 ]

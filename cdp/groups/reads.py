@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from consent.permits import permitted_sql
 from identity.golden import Survivor
 from identity.traits import leaves
 
+_MOST_ACTIVE = 1000
 Sources = frozenset[UUID] | None  # the only ones that the reader's key may touch; None: all
 
 
@@ -55,6 +56,15 @@ class MemberView:
     first_seen: datetime
     last_seen: datetime
     records: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """That a person belongs to a group: by which calls, from the first to the last."""
+
+    group: UUID
+    first_seen: datetime
+    last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +156,8 @@ def sizes(groups: Sequence[UUID], only: Sources = None) -> dict[UUID, Size]:
         return {row[0]: Size(row[1], row[2]) for row in cursor.fetchall()}
 
 
-def groups_of(profile_id: UUID, only: Sources = None) -> list[tuple[UUID, datetime, datetime]]:
-    """The groups a person belongs to: (group, first seen, last seen), the latest first."""
+def groups_of(profile_id: UUID, only: Sources = None) -> list[Belonging]:
+    """The groups a person belongs to, the latest first."""
     own = None if only is None else sorted(only)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -157,4 +167,28 @@ def groups_of(profile_id: UUID, only: Sources = None) -> list[tuple[UUID, dateti
                GROUP BY 1 ORDER BY 3 DESC, 1""",
             [profile_id, own, own],
         )
-        return [(row[0], row[1], row[2]) for row in cursor.fetchall()]
+        return [Belonging(*row) for row in cursor.fetchall()]
+
+
+def activity(
+    group: UUID, purpose: str, at: datetime, *, days: int = 30, only: Sources = None
+) -> list[tuple[date, int]]:
+    """What happened on each of the last days (UTC), the last one today: events of the members who permit a purpose. Of a large
+    group, of those who said last that they belong to it."""
+    condition, params = permitted_sql(purpose, at, column="r.profile_id")
+    own = None if only is None else sorted(only)
+    today = at.astimezone(UTC).date()
+    first = today - timedelta(days=days - 1)
+    since = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT (e.occurred_at AT TIME ZONE 'UTC')::date, count(*)
+                FROM (SELECT m.record_id FROM groups_member m JOIN identity_record r ON r.id = m.record_id
+                      WHERE m.group_id = %s AND {condition} AND (%s::uuid[] IS NULL OR m.source_id = ANY(%s::uuid[]))
+                      ORDER BY m.last_seen DESC LIMIT {_MOST_ACTIVE}) AS m
+                JOIN events_event e ON e.record_id = m.record_id AND e.occurred_at >= %s AND e.occurred_at <= %s
+                GROUP BY 1""",
+            [group, *params, own, own, since, at],
+        )
+        found = dict(cursor.fetchall())
+    return [(day, found.get(day, 0)) for day in (first + timedelta(days=n) for n in range(days))]

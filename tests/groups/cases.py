@@ -38,11 +38,11 @@ def send(source: SourceInfo, *events: dict[str, Any]) -> dict[str, int]:
     return total
 
 
-def say(record: UUID, source: UUID, name: str, /, *, minute: int = 0, **traits: Any) -> Statement:
+def say(record: UUID, source: UUID, name: str, /, *, minute: int = 0, space: str = "main", **traits: Any) -> Statement:
     """A statement, split by the catalogue."""
     split = snapshot.current().split("group", traits)
     return Statement(
-        record, source, "main", name, split.facts, split.sealed, occurred_at=NOW + timedelta(minutes=minute)
+        record, source, space, name, split.facts, split.sealed, occurred_at=NOW + timedelta(minutes=minute)
     )
 
 

@@ -96,7 +96,7 @@ def test_members_are_people_and_follow_merges(shop: SourceInfo) -> None:
     send(shop, {**_identify(ALICE.user_id), "anonymousId": "a-1"})
     assert Profile.objects.count() == 1
     assert reads.sizes([acme])[acme].people == 1
-    assert [it[0] for it in reads.groups_of(Profile.objects.get().id)] == [acme]
+    assert [it.group for it in reads.groups_of(Profile.objects.get().id)] == [acme]
 
 
 def test_two_namespaces_may_call_two_groups_the_same(shop: SourceInfo) -> None:
