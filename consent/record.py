@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import connection
@@ -14,7 +14,7 @@ from cdp.ids import uuid7
 from cdp.vault import keys
 from cdp.vault.aad import aad
 from consent import ledger, locks, states
-from consent.models import Basis, Purpose, Status
+from consent.models import Basis, LedgerEntry, Purpose, Status
 from consent.rules import EVERY
 
 
@@ -63,6 +63,17 @@ def cause_of(statement: Statement) -> UUID:
     return UUID(bytes=digest.digest())
 
 
+def content_of(statement: Statement) -> UUID:
+    """A cause for a statement that is told again and again: all that it says. Told twice, it is one line of the ledger; since
+    that is everything a fold can read of it, leaving out the repetition changes no answer, in whatever order they arrive."""
+    told = (
+        sorted(set(statement.subjects)), statement.purpose, statement.status, statement.basis,
+        statement.effective_from.astimezone(UTC), statement.expires_at and statement.expires_at.astimezone(UTC),
+        statement.notice_version, statement.channel, statement.method, statement.jurisdiction, statement.source_id,
+    )  # fmt: skip
+    return UUID(bytes=hashlib.blake2b(repr(told).encode(), digest_size=16, person=b"consent content").digest())
+
+
 _STRICTEST_FIRST = {
     status: n for n, status in enumerate(("restricted", "objected", "withdrawn", "denied", "released", "granted"))
 }
@@ -92,19 +103,14 @@ select purpose, status, subjects from made
 def record(statements: Sequence[Statement], *, actor: str, at: datetime, by: audit.Actor | None = None) -> int:
     """Appends statements to the ledger, in the caller's transaction; returns how many were new.
 
-    Takes the lock of people. Statements about a purpose that is not defined are left out: a key that nobody has declared
-    may be anything, also a personal value, and nothing is permitted under it anyway. The states of the parties that hold a
-    subject are brought up to date and told as changed. `by` is who the audit trail names, else the system as `actor`."""
-    if not statements:
+    Takes the lock of people, unless the ledger has it all already. Statements about a purpose that is not defined are left
+    out: a key that nobody has declared may be anything, also a personal value, and nothing is permitted under it anyway. The
+    states of the parties that hold a subject are brought up to date and told as changed. `by` is who the audit trail names,
+    else the system as `actor`."""
+    distinct = _unrecorded(_distinct(statements))
+    if not distinct:
         return 0
     locks.take()
-    defined = {*Purpose.objects.values_list("key", flat=True), EVERY}
-    wanted = [statement for statement in statements if statement.purpose in defined]
-    # One cause that says both yes and no has said no.
-    wanted.sort(key=lambda statement: _STRICTEST_FIRST[statement.status])
-    distinct: dict[UUID, Statement] = {}
-    for statement in wanted:
-        distinct.setdefault(cause_of(statement), statement)
     made = _insert(distinct, actor, at)
     if made:
         touched = {subject for _, _, subjects in made for subject in subjects}
@@ -117,9 +123,29 @@ def record(statements: Sequence[Statement], *, actor: str, at: datetime, by: aud
     return len(made)
 
 
-def _insert(distinct: dict[UUID, Statement], actor: str, at: datetime) -> list[tuple[str, str, list[UUID]]]:
+def _distinct(statements: Sequence[Statement]) -> dict[UUID, Statement]:
+    """The statements about defined purposes, by the cause of their line."""
+    if not statements:
+        return {}
+    defined = {*Purpose.objects.values_list("key", flat=True), EVERY}
+    wanted = [statement for statement in statements if statement.purpose in defined]
+    # One cause that says both yes and no has said no.
+    wanted.sort(key=lambda statement: _STRICTEST_FIRST[statement.status])
+    distinct: dict[UUID, Statement] = {}
+    for statement in wanted:
+        distinct.setdefault(cause_of(statement), statement)
+    return distinct
+
+
+def _unrecorded(distinct: dict[UUID, Statement]) -> dict[UUID, Statement]:
+    """Those that the ledger does not have yet. Asked before the lock: an event that repeats a decision needs none."""
     if not distinct:
-        return []
+        return {}
+    known = set(LedgerEntry.objects.filter(cause__in=list(distinct)).values_list("cause", flat=True))
+    return {cause: statement for cause, statement in distinct.items() if cause not in known}
+
+
+def _insert(distinct: dict[UUID, Statement], actor: str, at: datetime) -> list[tuple[str, str, list[UUID]]]:
     ids = {cause: uuid7() for cause in distinct}
     # A key of its own for each entry that holds text: the ledger cannot be changed, but a key can be destroyed.
     made = keys.create([ids[cause] for cause, it in distinct.items() if it.evidence is not None])

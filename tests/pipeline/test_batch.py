@@ -121,6 +121,40 @@ def test_a_refusal_in_a_denied_event_is_remembered(clean: None) -> None:
     assert scalar("SELECT status FROM consent_ledgerentry") == "denied"
 
 
+def decided(status: str, at: datetime, **terms: str) -> dict[str, object]:
+    decision = {"purpose": "newsletter", "status": status, "at": at.isoformat(), **terms}
+    return {"context": {"consent": {"decisions": [decision]}}}
+
+
+def test_a_decision_that_every_event_repeats_is_one_line_of_the_ledger(shop: SourceInfo) -> None:
+    ensure_purpose("newsletter", basis="consent", by=audit.SYSTEM)
+    agreed = decided("granted", NOW - timedelta(days=2), notice="v1")
+    for first in (0, 10):
+        send(shop, *(track(BOB.user_id, "Product Viewed", n) | agreed for n in range(first, first + 10)))
+    assert scalar("SELECT count(*) FROM consent_ledgerentry") == 1
+    assert scalar("SELECT count(*) FROM audit_pending WHERE entry->>'action' = 'consent.record'") == 1
+    # Other terms, another time, another status, another person: each is a statement of its own.
+    send(shop, track(BOB.user_id, "Product Viewed", 20) | decided("granted", NOW - timedelta(days=2), notice="v2"))
+    send(shop, track(BOB.user_id, "Product Viewed", 21) | decided("granted", NOW, notice="v2"))
+    send(shop, track(ALICE.user_id, "Product Viewed", 1) | agreed)
+    assert scalar("SELECT count(*) FROM consent_ledgerentry") == 4
+
+
+def test_a_refusal_that_arrives_late_is_not_the_last_word(shop: SourceInfo) -> None:
+    """She agreed on day 1 and again on day 3; that she had said no on day 2 arrives last."""
+    from consent.permits import permits
+
+    ensure_purpose("newsletter", basis="consent", by=audit.SYSTEM)
+    days = [NOW - timedelta(days=n) for n in (3, 2, 1)]
+    for number, (status, at) in enumerate([("granted", days[0]), ("granted", days[2]), ("denied", days[1])] * 2):
+        send(shop, track(ALICE.user_id, "Product Viewed", number) | decided(status, at))
+    assert scalar("SELECT count(*) FROM consent_ledgerentry") == 3
+    digest = scalar("SELECT digest FROM consent_subject LIMIT 1")
+    assert isinstance(digest, UUID)
+    assert permits([digest], "newsletter", at=NOW).allowed
+    assert not permits([digest], "newsletter", at=days[1] + timedelta(hours=1)).allowed
+
+
 @pytest.mark.parametrize(
     "said",
     [
