@@ -97,6 +97,7 @@ def _frame(sources: list[Source]) -> dict[str, Any]:
             }
             for it in sources
         },
+        "zone": settings.TIME_ZONE,
         "outcomes": {name: {"tone": tone, "says": says} for name, tone, says in OUTCOMES},
     }
 

@@ -47,6 +47,7 @@ def _content(request: HttpRequest) -> dict[str, Any]:
     return {
         "cards": [_card(stream, [it for it in alerts if it.about == str(stream.source.id)]) for stream in found],
         "now": now,
+        "may_watch": holds(request, "sources:write"),
         "may_add": request.user.has_perm("sources.add_source"),
         "unbalanced": [stream.source.name for stream in found if not stream.balanced],
     }

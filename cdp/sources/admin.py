@@ -5,7 +5,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action, display
@@ -122,6 +124,14 @@ class SourceAdmin(AuditedAdmin):
         made.refresh_from_db()
         obj.__dict__.update(made.__dict__)
         self._show(request, made, key)
+
+    def response_add(self, request: HttpRequest, obj: Source, post_url_continue: str | None = None) -> HttpResponse:
+        """A source that is to send over HTTP has its first event to show: where events are watched, the key at the top."""
+        asked = {"_continue", "_addanother", "_popup"} & request.POST.keys()
+        if obj.kind != Source.Kind.HTTP or asked:
+            answer: HttpResponse = super().response_add(request, obj, post_url_continue)
+            return answer
+        return redirect(f"{reverse('admin:console_debugger')}?source={obj.pk}")
 
     def _show(self, request: HttpRequest, source: Source, key: str) -> None:
         self.message_user(

@@ -54,7 +54,6 @@ def signed_in(browser: Any, it: Server, role: str) -> tuple[Any, list[str]]:
     page, errors = browser.new_page(), list[str]()
     page.on("console", lambda said: errors.append(f"{page.url}: {said.text}") if said.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
-    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
     page.goto(f"{it.url}/admin/login/")
     page.fill("input[name=username]", role)
     page.fill("input[name=password]", PASSWORD)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
@@ -55,6 +56,9 @@ class Command(BaseCommand):
             self.stderr.write(line)
         self.stderr.write(f"source {source.name} ({source.kind}), id {source.id}; its write key, shown once:")
         self.stdout.write(key)
+        if source.kind == Source.Kind.HTTP:
+            page = f"{settings.PUBLIC_URL}/admin/data/debugger/?source={source.id}"
+            self.stderr.write(f"see its first event arrive, with examples that send one: {page}")
 
     def _purpose(self, key: str, basis: str | None, by: Actor, made: list[str]) -> tuple[str, str]:
         known = Purpose.objects.filter(key=key).first()

@@ -3,8 +3,7 @@
   "use strict";
   const page = document.querySelector("[data-debugger]");
   if (!page) return;
-  const { show, el } = window.debuggerDetail;
-  const frame = JSON.parse(document.getElementById("debugger-frame").textContent);
+  const { show, el, time, clock, frame } = window.debuggerDetail;
   const find = (name) => page.querySelector("[data-" + name + "]");
   const list = find("rows"), drawer = find("drawer"), note = find("note");
   const token = page.querySelector("[name=csrfmiddlewaretoken]").value;
@@ -13,8 +12,7 @@
   const NOT_KEPT = ["denied", "suppressed"];
   let rows = new Map();        // key -> row, whatever is shown or not
   let since = null, further = "", counts = null, opened = null, asking = 0;
-  let paused = false, searching = false, failures = 0, timer = 0, at = null, last = 0;
-  let totals = {};
+  let paused = false, searching = false, failures = 0, timer = 0, at = null, last = 0, totals = {};
 
   const chart = window.debuggerChart(find("spark"), find("peak"), (name) => tones(name));
   const tones = (name) => (frame.outcomes[name] || {}).tone || TYPES[name] || "tone-calm";
@@ -154,7 +152,7 @@
   }
 
   // --- the list -----------------------------------------------------------------------------------------------------
-  const later = (a, b) => (a.received < b.received ? 1 : a.received > b.received ? -1 : 0);
+  const later = (a, b) => Date.parse(b.received) - Date.parse(a.received);
 
   function fits(row) {
     const choice = asked();
@@ -169,9 +167,9 @@
     made.dataset.key = row.key;
     if (row.fresh) made.classList.add("fresh");
     row.fresh = false;
-    const when = el("time", "", row.received.slice(11, 23).replace("+00:00", ""));
+    const when = el("time", "", time(row.received));
     when.dateTime = row.received;
-    when.title = row.received;
+    when.title = clock(row.received);
     made.append(when, el("span", "tag " + tones(row.state === "gone" ? "denied" : row.state), row.state === "gone" ? "not kept" : row.state));
     if (row.n) {
       made.classList.add("count");
@@ -180,7 +178,9 @@
     }
     made.append(el("span", "tag " + tones(row.type), row.type || "?"));
     const what = row.state === "rejected" ? row.meaning || row.reason : row.name || (row.type === "identify" ? "who somebody is" : "");
-    made.append(el("span", row.state === "rejected" ? "" : row.declared ? "strong" : "strong undeclared", what));
+    const called = el("span", row.state === "rejected" ? "" : row.declared ? "strong" : "strong undeclared", what);
+    called.title = row.declared ? what : what + " (not declared in the catalogue)";
+    made.append(called);
     made.append(el("span", "mute small wide", row.kinds.join(", ")));
     made.append(el("span", "mute small wide", nameOf(row.source) + " · " + row.facts + (row.facts === 1 ? " fact" : " facts") + (row.undeclared ? ", " + row.undeclared + " undeclared" : "")));
     made.append(el("span", "mute small end wide", row.state === "stored" ? row.took + " ms" : row.state === "pending" ? "…" : ""));

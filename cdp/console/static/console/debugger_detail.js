@@ -1,6 +1,7 @@
 // The drawer of the live event debugger: one event in full. Text is only ever set as text, never as markup.
 window.debuggerDetail = (function () {
   "use strict";
+  if (!document.getElementById("debugger-frame")) return {};
   const TONES = { fact: "tone-good", identifying: "tone-main", undeclared: "tone-warn", wire: "tone-calm" };
 
   function el(tag, className, text) {
@@ -33,8 +34,18 @@ window.debuggerDetail = (function () {
     return made;
   }
 
+  const frame = JSON.parse(document.getElementById("debugger-frame").textContent);
+  const HOUR = { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23", timeZone: frame.zone };
+  const hours = new Intl.DateTimeFormat("en-GB", HOUR);
+  const days = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: frame.zone });
+
+  // Times are those of the installation's zone, as everywhere in admin.
+  function time(at) {
+    return hours.format(new Date(at));
+  }
+
   function clock(at) {
-    return at.slice(0, 10) + " " + at.slice(11, 23) + " UTC";
+    return days.format(new Date(at)) + " " + time(at) + " " + frame.zone;
   }
 
   function shown(value) {
@@ -163,5 +174,5 @@ window.debuggerDetail = (function () {
     drawer.hidden = false;
   }
 
-  return { show, el };
+  return { show, el, time, clock, frame };
 })();
