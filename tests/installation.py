@@ -97,7 +97,7 @@ class Installation:
             [sys.executable, "manage.py", "up", "--port", str(self.port)],
             cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
-        self.wait(lambda: self.get("/readyz")[0] == 200, seconds=90)
+        self.wait(lambda: self.get("/readyz")[0] == 200, seconds=300)  # a loaded machine
 
     def down(self) -> None:
         """One Ctrl-C, then the servers."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, router
+from django.db.migrations.executor import MigrationExecutor
 
 from cdp.access.roles import ensure_roles
 from cdp.operations.backups import unfinished
@@ -16,6 +17,21 @@ def set_up(report: Callable[[str], None]) -> None:
     installation whose restore was interrupted."""
     unfinished.refuse()
     migrate(report)
+
+
+def unapplied() -> list[str]:
+    """The migrations of this version that the databases do not have yet, as `app.name`."""
+    missing = []
+    for alias in ("vault", "owner"):
+        executor = MigrationExecutor(connections[alias])
+        plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing += [
+            f"{migration.app_label}.{migration.name}"
+            for migration, _ in plan
+            if router.allow_migrate(alias, migration.app_label)
+        ]
+        connections[alias].close()
+    return missing
 
 
 def migrate(report: Callable[[str], None]) -> None:

@@ -52,7 +52,7 @@ class Place:
     def python(self, code: str, said: str = "") -> str:
         done = subprocess.run(
             [sys.executable, "manage.py", "shell", "--no-imports", "-c", code],
-            cwd=ROOT, env=self.it.environment, input=said, capture_output=True, text=True, timeout=120, check=False,
+            cwd=ROOT, env=self.it.environment, input=said, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout.strip()
@@ -90,14 +90,14 @@ class Place:
             now = self.reconciled(key)
             return now["pending"] == 0 and all(now[name] == n for name, n in expected.items())
 
-        self.it.wait(settled, seconds=120)
+        self.it.wait(settled, seconds=300)
 
     def serve(self) -> "subprocess.Popen[bytes]":
         """The web server without a worker: what is sent waits in the inbox."""
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve"], cwd=ROOT, env=self.it.environment, start_new_session=True
         )
-        self.it.wait(lambda: self.it.get("/readyz")[0] == 200, seconds=90)
+        self.it.wait(lambda: self.it.get("/readyz")[0] == 200, seconds=300)
         return process
 
 
@@ -218,7 +218,7 @@ def _kill_a_restore(place: Place, backup: Path, journal: Path) -> None:
     name = conninfo_to_dict(place.it.database_url)["dbname"]
     admin = os.environ.get("ADMIN_DATABASE_URL") or embedded.ensure(place.it.data_dir).admin_url
     with psycopg.connect(admin, autocommit=True) as other:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 300
         while (other.execute(marked, [name]).fetchone() or (None,))[0] is None:
             assert time.monotonic() < until
             time.sleep(0.01)
