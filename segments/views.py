@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.http import Http404
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.decorators import action
@@ -20,6 +19,7 @@ from cdp.access.masking import rounded
 from cdp.access.objects import may, visible
 from cdp.access.pagination import LIST_PARAMETERS
 from cdp.access.problems import FieldError, Problem
+from cdp.access.query import moment
 from cdp.access.rest import Page, View, ViewSet, actor_of, answer, audited, conditional, sees_rounded, tagged
 from consent.permits import permits_profiles
 from segments import reads
@@ -241,16 +241,7 @@ def _rounded(found: Preview) -> Preview:
 
 
 def _moment(request: Request) -> datetime:
-    try:
-        found = parse_datetime(request.query_params.get("at", "").replace(" ", "+"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Problem(
-            400,
-            "bad_moment",
-            "The moment is not valid",
-            field="at",
-            remedy="Send at=2026-03-01T00:00:00Z, with an offset.",
-        )
+    found = moment(request, "at")
+    if found is None:
+        raise Problem(400, "required", "The moment is missing", field="at", remedy="Send at=2026-03-01T00:00:00Z.")
     return found

@@ -11,17 +11,7 @@ from django.http.response import HttpResponseBase
 from rest_framework import views
 from rest_framework.request import Request
 
-from cdp.access import idempotency, rates
-from cdp.access.problems import Problem
-
-
-def _check_query(request: Request) -> None:
-    """PostgreSQL keeps no NUL in a text, so no filter can mean one."""
-    for name, value in request.query_params.items():
-        if "\0" in name or "\0" in value:
-            raise Problem(
-                400, "invalid", "The query cannot be read", field="query", remedy="Leave out the character NUL (%00)."
-            )
+from cdp.access import idempotency, query, rates
 
 
 class Door(views.APIView):
@@ -39,7 +29,7 @@ class Door(views.APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """DRF's checks, then ours. A change with an `Idempotency-Key` gets its handler wrapped: DRF looks it up next."""
         super().initial(request, *args, **kwargs)
-        _check_query(request)
+        query.check(request)
         method = (request.method or "").lower()
         key = idempotency.key_of(request, self) if hasattr(self, method) else None
         if key is not None:

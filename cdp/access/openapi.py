@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
 
 from cdp.access import idempotency
 from cdp.access.authentication import KeyAuthentication, SessionAuthentication
@@ -135,6 +136,16 @@ class Schema(AutoSchema):
         """Of views that are paged: DRF's generic ones, and those that say so (`paged = True`)."""
         paged = getattr(self.view, "pagination_class", None) or getattr(self.view, "paged", False)
         return super()._get_pagination_parameters() if paged else []
+
+    def _map_serializer_field(
+        self, field: Any, direction: Literal["request", "response"], *rest: Any, **more: Any
+    ) -> Any:
+        """Also a list whose items may be null: drf-spectacular forgets it of items that are objects."""
+        schema = super()._map_serializer_field(field, direction, *rest, **more)
+        child = getattr(field, "child", None)
+        if isinstance(child, serializers.Serializer) and child.allow_null and "items" in schema:
+            schema["items"] = {"oneOf": [schema["items"], {"type": "null"}]}
+        return schema
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         responses: dict[str, Any] = super()._get_response_bodies(direction)

@@ -1,8 +1,11 @@
 """The plumbing of every REST door: who asks, may they, as whom is it written down.
 
 A view names its scopes: `scopes = "segments:read"`, or by method `scopes = {"GET": "segments:read", "POST":
-"segments:write"}`. A view or a method without one is refused. For the API's description it says `versioned = True` if its
-objects come with an ETag, `paged = True` if it reads `Page.of`, and in `problems = {"POST": (503,)}` with what else it answers than every door can.
+"segments:write"}`. A view or a method without one is refused.
+
+For the API's description it also says `versioned = True` if its objects come with an ETag, `paged = True` if it reads
+`Page.of` (generic views need not), `problems = {"POST": (503,)}` for what it answers besides what every door can, and
+`changes = False` if it changes nothing though its scope is one to write.
 """
 
 from typing import Any, ClassVar

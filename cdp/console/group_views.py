@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from cdp.access.pagination import LIST_PARAMETERS, Page, answer
 from cdp.access.problems import Problem
+from cdp.access.query import moment
 from cdp.access.rest import Forbidden, GenericView, View, audited, conditional, purpose_of, sources_of, tagged
 from cdp.catalogue import snapshot
 from cdp.console import gate, group_answers, group_gate
@@ -25,7 +26,7 @@ from cdp.console.group_serializers import (
     GroupOfProfileSerializer,
     GroupSerializer,
 )
-from cdp.console.views import moment, only_known
+from cdp.console.views import only_known
 from cdp.groups import reads
 from cdp.groups.models import Group
 from cdp.groups.reads import MemberView
@@ -164,6 +165,7 @@ class GroupLookupView(View):
     """Which group has this id."""
 
     scopes = "groups:read"
+    problems = {"POST": (404,)}
 
     @extend_schema(
         operation_id="groups_lookup",

@@ -33,6 +33,7 @@ class LookupView(View):
     """Who has this identifier."""
 
     scopes = "profiles:read"
+    problems = {"POST": (404,)}
 
     @extend_schema(
         operation_id="profiles_lookup",

@@ -11,7 +11,6 @@ from django.db.models.fields import BooleanField
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -19,6 +18,7 @@ from rest_framework.response import Response
 
 from cdp.access.objects import visible
 from cdp.access.problems import Problem
+from cdp.access.query import moment
 from cdp.access.rendering import as_json
 from cdp.access.rest import GenericView, View, audited, conditional, etag_of, purpose_of, sources_of
 from cdp.console import answers, gate, selection
@@ -44,20 +44,6 @@ def only_known(request: Request, *names: str) -> None:
         if name not in names:
             remedy = f"Use {', '.join(names)}." if names else "Leave it out."
             raise Problem(400, "unknown_filter", "There is no such parameter", field="query", remedy=remedy)
-
-
-def moment(request: Request, name: str) -> datetime | None:
-    """A time from the query. Raises a 400 Problem."""
-    text = request.query_params.get(name)
-    if text is None:
-        return None
-    try:
-        found = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        found = None
-    if found is None or found.tzinfo is None:
-        raise Problem(400, "invalid", "This is no time", field=name, remedy="Send ISO 8601 with a zone, such as Z.")
-    return found
 
 
 _TIMES = {
