@@ -142,7 +142,7 @@ def moment(value: object, mapping: FileMapping, column: str) -> datetime:
 
 
 def _day(value: object, mapping: FileMapping) -> Any:
-    """A birth date in ISO form where one of the formats reads it; else as it came."""
+    """A day in ISO form where one of the formats reads it; else as it came."""
     for layout in mapping.date_formats:
         try:
             return datetime.strptime(str(value).strip(), layout).date().isoformat()  # noqa: DTZ007 - a day has no zone
@@ -185,7 +185,7 @@ def _decisions(row: Row, mapping: FileMapping, default: datetime | None) -> list
     return found
 
 
-def event(row: Row, mapping: FileMapping, *, dates: Sequence[str] = ("birthday",)) -> dict[str, Any]:
+def event(row: Row, mapping: FileMapping, *, dates: Sequence[str] = ("birthday", "createdAt")) -> dict[str, Any]:
     """The wire event of a row. `dates` names the traits that are days. Raises RowProblem."""
     user = row.get(mapping.user_id) if mapping.user_id else None
     anonymous = row.get(mapping.anonymous_id) if mapping.anonymous_id else None

@@ -31,6 +31,11 @@ def test_facts_are_declared_and_of_their_type() -> None:
     assert it.seen == []
 
 
+def test_a_day_is_a_moment_too() -> None:
+    assert split("trait", TREE, {"at": "2026-01-31"}).facts == {"at": "2026-01-31"}
+    assert split("trait", TREE, {"at": "2026-02-31"}).facts == {}
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

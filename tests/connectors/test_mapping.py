@@ -51,6 +51,11 @@ def test_a_row_becomes_an_identify() -> None:
     assert [(d["purpose"], d["status"]) for d in decisions] == [("marketing_email", "granted")]
 
 
+def test_days_of_the_wire_are_read_by_the_formats_of_the_file() -> None:
+    result = event(ROW, mapping(traits={"createdAt": "created_at", "seen": "created_at"}))
+    assert result["traits"] == {"createdAt": "2026-01-31", "seen": "31/01/2026"}
+
+
 def test_a_withdrawal_is_a_second_statement() -> None:
     decisions = event({**ROW, "unsubscribed_at": "05/03/2026"}, mapping())["context"]["consent"]["decisions"]
     assert [d["status"] for d in decisions] == ["granted", "withdrawn"]
