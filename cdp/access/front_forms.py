@@ -6,7 +6,7 @@ from django import forms
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
 from django.contrib.auth.models import User
 from django.db import transaction
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordInput
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
 from cdp.access.mailing import NotSent, send
 from cdp.audit import Actor, record
@@ -19,7 +19,16 @@ class AskForm(PasswordResetForm):
         super().__init__(*args, **kwargs)
         self.fields["email"].widget = UnfoldAdminEmailInputWidget(attrs={"autocomplete": "email"})
 
-    def send_mail(self, subject: str, template: str, context: dict[str, Any], sender: Any, to: str, *_: Any) -> None:
+    def send_mail(
+        self,
+        subject: str,
+        template: str,
+        context: dict[str, Any],
+        sender: Any,
+        to: str,
+        html: str | None = None,
+        **_: Any,
+    ) -> None:
         """One mail; a server that would not have it shows nothing to whoever asked (it is counted, and logged there)."""
         user: User = context["user"]
         record("user.ask_reset", by=Actor("anonymous", ""), object=("user", user.pk))
@@ -33,7 +42,7 @@ class _Passwords(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in ("new_password1", "new_password2"):
-            self.fields[name].widget = UnfoldAdminPasswordInput(attrs={"autocomplete": "new-password"})
+            self.fields[name].widget = UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
 
 
 class ResetForm(_Passwords, SetPasswordForm):  # type: ignore[type-arg]

@@ -3,7 +3,6 @@
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
