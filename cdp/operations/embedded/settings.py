@@ -18,7 +18,9 @@ wal_level = replica
 max_wal_senders = 4
 min_wal_size = 256MB
 max_wal_size = 4GB
-wal_compression = on
+# After a checkpoint the first touch of a page writes all of it. Here those are mostly pages of random keys (digests), which
+# do not get smaller: compressing them took four fifths of the processor time of dedupe against 3 million ids.
+wal_compression = off
 checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
 synchronous_commit = on
