@@ -13,4 +13,4 @@ class ConsentConfig(AppConfig):
         from cdp.vault import holders
         from consent.holder import ConsentHolder
 
-        holders.register(ConsentHolder())
+        holders.register(ConsentHolder(), before="identity")  # whose evidence says which digests are a record's

@@ -35,16 +35,26 @@ class Holder(Protocol):
 
 
 _holders: dict[str, Holder] = {}
+_before: dict[str, str] = {}
 
 
-def register(holder: Holder) -> None:
-    """Adds a holder. Raises ValueError when another one has its name or claims one of its models."""
+def register(holder: Holder, *, before: str = "") -> None:
+    """Adds a holder. Raises ValueError when another one has its name or claims one of its models.
+
+    `before`: the name of a holder above it that deletes what this one needs to find its own share, and so must erase later."""
     for other in _holders.values():
         if other.name == holder.name or set(other.models) & set(holder.models):
             raise ValueError(f"holder {holder.name}: its name or one of its models is already held by {other.name}")
     _holders[holder.name] = holder
+    if before:
+        _before[holder.name] = before
 
 
 def all_holders() -> tuple[Holder, ...]:
     """All holders in the order in which they must erase: the rooms above first, the vault's keys last."""
-    return tuple(reversed(_holders.values()))
+    order = list(reversed(_holders))
+    for name, later in _before.items():
+        if later in order and order.index(later) < order.index(name):
+            order.remove(name)
+            order.insert(order.index(later), name)
+    return tuple(_holders[name] for name in order)
