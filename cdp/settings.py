@@ -220,7 +220,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "cdp.access.middleware.PagePolicy",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "cdp.urls"

@@ -23,6 +23,7 @@ def gpc(request: HttpRequest) -> HttpResponse:
 # Each room's `urls.py` holds its part of /api/v1/.
 ROOMS = [
     "cdp.sources.urls",
+    "cdp.console.urls",
     "cdp.alerts.urls",
     "cdp.catalogue.urls",
     "consent.urls",
@@ -30,7 +31,6 @@ ROOMS = [
     "cdp.events.urls",
     "segments.urls",
     "cdp.console.audit_urls",
-    "cdp.console.urls",
     "cdp.connectors.urls",
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from cdp.arrays import uuids
 from cdp.database.together import Rows, Statement, together
 from consent import ledger, rules
 from consent.rules import Decision, Entry
@@ -31,7 +32,7 @@ class Standing:
 
 def statements(profile_ids: Collection[UUID]) -> tuple[Statement, Statement]:
     """What `standings` reads."""
-    return (_PURPOSES, []), (_SAID, [list(profile_ids)])
+    return (_PURPOSES, []), (_SAID, [uuids(profile_ids)])
 
 
 def standings(profile_ids: Collection[UUID], read: Sequence[Rows], *, at: datetime) -> dict[UUID, Standing]:

@@ -6,12 +6,15 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter
 from cdp.access.problems import Problem
 from cdp.access.rest import View, ViewSet, actor_of, audited
 from cdp.ids import uuid7
@@ -58,12 +61,25 @@ class PurposeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
         return Response(PurposeSerializer(purpose).data, status=201)
 
 
+class NoticeFilter(Filter):
+    """Which texts."""
+
+    purpose = serializers.CharField(required=False, max_length=60)
+    version = serializers.CharField(required=False, max_length=40)
+    language = serializers.CharField(required=False, max_length=10)
+
+
+@extend_schema_view(list=extend_schema(parameters=[NoticeFilter]))
 class NoticeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     """Texts that people were shown."""
 
     scopes = {"GET": "consents:read", "POST": "consents:write"}
     serializer_class = NoticeSerializer
     queryset = Notice.objects.all()
+
+    def filter_queryset(self, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+        """A list's filters."""
+        return queryset.filter(**NoticeFilter.of(self.request)) if self.action == "list" else queryset
 
     @extend_schema(request=NoticeSerializer, responses={201: NoticeSerializer})
     def create(self, request: Request) -> Response:

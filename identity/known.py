@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from cdp.arrays import uuids
 from cdp.catalogue import snapshot
 from cdp.catalogue.identifiers import LABELS
 from cdp.database.together import Rows, Statement, together
@@ -190,7 +191,7 @@ WHERE r.profile_id = ANY(%s::uuid[]) ORDER BY e.kind, e.first_seen, e.digest, e.
 
 def statements(profile_ids: Collection[UUID]) -> tuple[Statement, Statement, Statement]:
     """What `known` reads."""
-    ids = list(profile_ids)
+    ids = uuids(profile_ids)
     return (_PROFILES, [ids]), (_RECORDS, [ids]), (_EVIDENCE, [ids])
 
 

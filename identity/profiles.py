@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from cdp.arrays import uuids
 from cdp.catalogue.identifiers import KINDS, LABELS, normalise
 from cdp.database.together import together
 from cdp.sources import lookup
@@ -72,7 +73,7 @@ def find_many(asked: Sequence[tuple[str, str]], region: str = "") -> list[list[U
         digests.update(zip([(kind, it) for it in values], blind.index_many(kind, values), strict=True))
     holders: dict[tuple[int, UUID], list[UUID]] = {}
     if digests:
-        kinds, wanted = [KINDS[kind] for kind, _ in digests], list(digests.values())
+        kinds, wanted = [KINDS[kind] for kind, _ in digests], uuids(digests.values())
         for code, digest, profile_id in together((_HELD, [kinds, wanted]))[0]:
             holders.setdefault((code, digest), []).append(profile_id)
     return [

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from uuid import UUID
 
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter, Moment
 from cdp.access.problems import Problem
 from cdp.access.rest import ViewSet, actor_of
 from identity import decide
@@ -29,18 +32,27 @@ def _decided(verb: Callable[[], Decision]) -> Response:
     return Response(DecidedSerializer(done).data)
 
 
-def _uuid(text: str, field: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Problem(400, "invalid", "This is not an id", field=field, remedy="Send a UUID.") from None
+class MergeFilter(Filter):
+    """Which acts of the history."""
 
-
-@extend_schema_view(
-    list=extend_schema(
-        parameters=[OpenApiParameter("profile", str), OpenApiParameter("kind", str, enum=Merge.Kind.values)]
+    profile = serializers.UUIDField(
+        required=False, source="profile_id", help_text="The survivor, or the one that was split"
     )
-)
+    kind = serializers.ChoiceField(Merge.Kind.values, required=False)
+    since = Moment(source="at__gte", help_text="At or after this time")
+    before = Moment(source="at__lt", help_text="Before this time")
+
+
+class ConstraintFilter(Filter):
+    """Which decisions."""
+
+    record = serializers.UUIDField(required=False, help_text="About this record")
+    verdict = serializers.ChoiceField(Constraint.Verdict.values, required=False)
+    since = Moment(source="at__gte", help_text="At or after this time")
+    before = Moment(source="at__lt", help_text="Before this time")
+
+
+@extend_schema_view(list=extend_schema(parameters=[MergeFilter]))
 class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     """Merges and splits of profiles, newest first."""
 
@@ -48,17 +60,9 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     serializer_class = MergeSerializer
     queryset = Merge.objects.all()
 
-    def filter_queryset(self, queryset):  # type: ignore[no-untyped-def]
-        """`?profile=` (the survivor, or the one split) and `?kind=`."""
-        asked = self.request.query_params
-        if "profile" in asked:
-            queryset = queryset.filter(profile_id=_uuid(asked["profile"], "profile"))
-        if "kind" in asked and asked["kind"] not in Merge.Kind.values:
-            kinds = ", ".join(Merge.Kind.values)
-            raise Problem(400, "invalid", "There is no such kind", field="kind", remedy=f"Use {kinds}.")
-        if "kind" in asked:
-            queryset = queryset.filter(kind=asked["kind"])
-        return queryset
+    def filter_queryset(self, queryset: QuerySet[Merge]) -> QuerySet[Merge]:
+        """A list's filters."""
+        return queryset.filter(**MergeFilter.of(self.request)) if self.action == "list" else queryset
 
     @extend_schema(request=None, responses=DecidedSerializer)
     @action(detail=True, methods=["post"])
@@ -79,12 +83,22 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
         return _decided(lambda: decide.unmerge(profile, chosen, by=actor_of(request), at=timezone.now()))
 
 
+@extend_schema_view(list=extend_schema(parameters=[ConstraintFilter]))
 class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     """What people decided about two records."""
 
     scopes = SCOPES
     serializer_class = ConstraintSerializer
     queryset = Constraint.objects.all()
+
+    def filter_queryset(self, queryset: QuerySet[Constraint]) -> QuerySet[Constraint]:
+        """A list's filters."""
+        if self.action != "list":
+            return queryset
+        filters = ConstraintFilter.of(self.request)
+        record = filters.pop("record", None)
+        own = Q() if record is None else Q(left_id=record) | Q(right_id=record)
+        return queryset.filter(own, **filters)
 
     @extend_schema(request=ConstraintSerializer, responses=DecidedSerializer)
     def create(self, request: Request) -> Response:

@@ -46,9 +46,15 @@ class Standing:
     because: str
 
 
-def members(segment: Segment, at: datetime, *, after: UUID | None = None, limit: int = 50) -> list[Member]:
-    """Up to `limit` members with permission for the segment's purpose, by profile id, after `after`."""
+def members(
+    segment: Segment, at: datetime, *, since: datetime | None = None, after: UUID | None = None, limit: int = 50
+) -> list[Member]:
+    """Up to `limit` members with permission for the segment's purpose, by profile id, after `after`. `since`: who entered then
+    or later; whom time alone brought in a moment ago is among them."""
     sql, params = current_sql(segment, at)
+    if since is not None:
+        sql = f"SELECT * FROM ({sql}) AS entered WHERE coalesce(entered_at, %s) >= %s"
+        params = [*params, at, since]
     return _listed(segment, sql, params, at, after, limit)
 
 

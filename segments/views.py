@@ -9,12 +9,14 @@ from uuid import UUID
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter, Moment
 from cdp.access.masking import rounded
 from cdp.access.objects import may, visible
 from cdp.access.pagination import LIST_PARAMETERS
@@ -53,6 +55,23 @@ def _changed() -> Problem:
     return Problem(412, "changed_meanwhile", "It has changed meanwhile", remedy="Read it again and repeat the change.")
 
 
+class SegmentFilter(Filter):
+    """Which segments."""
+
+    key = serializers.CharField(required=False, max_length=60)
+    name = serializers.CharField(required=False, max_length=120, source="name__icontains", help_text="A part of it")
+    kind = serializers.ChoiceField(Segment.Kind.values, required=False)
+    purpose = serializers.CharField(required=False, max_length=60)
+    enabled = serializers.BooleanField(required=False)
+
+
+class MemberFilter(Filter):
+    """Which members."""
+
+    since = Moment(help_text="Only those who entered at or after this time")
+
+
+@extend_schema_view(list=extend_schema(parameters=[SegmentFilter]))
 class SegmentViewSet(ListModelMixin, ViewSet):
     """Segments."""
 
@@ -65,6 +84,10 @@ class SegmentViewSet(ListModelMixin, ViewSet):
     def get_queryset(self) -> Any:
         """Those the reader may see."""
         return visible(self.request.user, super().get_queryset(), "view_segment")
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """A list's filters."""
+        return queryset.filter(**SegmentFilter.of(self.request)) if self.action == "list" else queryset
 
     def _get(self, perm: str = "") -> Segment:
         segment: Segment = self.get_object()
@@ -122,7 +145,7 @@ class SegmentViewSet(ListModelMixin, ViewSet):
             raise _changed() from None
         return Response(status=204)
 
-    @extend_schema(parameters=_PAGE, responses=MemberSerializer(many=True))
+    @extend_schema(parameters=[*_PAGE, MemberFilter], responses=MemberSerializer(many=True))
     @action(detail=True, pagination_class=None)
     def members(self, request: Request, pk: UUID) -> Response:
         """Who is in it now: those with permission for the segment's purpose. `size/` counts the others."""
@@ -130,7 +153,8 @@ class SegmentViewSet(ListModelMixin, ViewSet):
         _persons_only(request)
         page: Page[reads.Member] = Page.of(request, f"segment:{segment.pk}")
         after = page.after[0] if page.after else None
-        found = reads.members(segment, timezone.now(), after=after, limit=page.fetch)
+        since = MemberFilter.of(request).get("since")
+        found = reads.members(segment, timezone.now(), since=since, after=after, limit=page.fetch)
         shown, following = page.cut(found, key=lambda it: (it.profile_id,))
         _told(request, "segment.members", segment, len(shown))
         return answer(list(MemberSerializer(shown, many=True).data), following)

@@ -1,7 +1,7 @@
 """API keys: made once, shown once, kept as a hash. Revocation is effective at once: every request reads the row.
 
-One indexed look-up per request (0.4 ms measured, a model query would be twice that) buys that no process can go on honouring
-a revoked key; only the note of the last use is remembered in the process, so that it is written at most once a minute.
+One prepared look-up per request buys that no process can go on honouring a revoked key; only the note of the last use is
+remembered in the process, so that it is written at most once a minute.
 """
 
 import hashlib
@@ -18,9 +18,14 @@ from cdp.access.buckets import parse as parse_rate
 from cdp.access.models import ApiKey
 from cdp.access.scopes import parse_all
 from cdp.audit import Actor, record
+from cdp.database.together import together
 
 PREFIX = "cdp"
 NOTE_USE_EVERY = timedelta(minutes=1)
+_FIELDS = [field.attname for field in ApiKey._meta.concrete_fields]
+_BY_HASH = (
+    f"SELECT {', '.join(field.column for field in ApiKey._meta.concrete_fields)} FROM access_apikey WHERE hash = %s"
+)
 _noted: dict[UUID, datetime] = {}
 _lock = threading.Lock()
 
@@ -130,7 +135,8 @@ def authenticate(token: str, *, at: datetime) -> ApiKey | None:
     """The live key of a token, or None. Notes the use, at most once a minute."""
     if not token.startswith(f"{PREFIX}_") or len(token) > 100:
         return None
-    key = next(iter(ApiKey.objects.raw("SELECT * FROM access_apikey WHERE hash = %s", [_hash(token)])), None)
+    (rows,) = together((_BY_HASH, [_hash(token)]))
+    key = ApiKey.from_db("default", _FIELDS, rows[0]) if rows else None
     if key is None or not key.is_live(at=at):
         return None
     _note_use(key, at)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 import structlog
+from csp.middleware import CSPMiddleware
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 
 from cdp.ids import uuid7
 
@@ -43,3 +45,12 @@ class RequestId:
         if request.path.startswith("/api/v1/"):
             response.setdefault("Cache-Control", "private, no-cache")
         return response
+
+
+class PagePolicy(CSPMiddleware):
+    """The content security policy of pages. Answers of the API are JSON, never sniffed for anything else: they need none, and
+    writing it costs more than finding their route."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """With the policy, unless it is data."""
+        return response if request.path.startswith("/api/v1/") else super().process_response(request, response)

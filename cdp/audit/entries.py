@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from cdp.database.together import execute
 from cdp.ids import uuid7
 from cdp.vault import keys
 from cdp.vault.aad import aad
@@ -77,8 +76,7 @@ def record(
     sealed = None
     if reason is not None:
         sealed = keys.system("audit").seal(reason.encode(), aad=_place(entry_id))
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [json.dumps(entry), sealed])
+    execute(_INSERT, [json.dumps(entry), sealed])
 
 
 def open_reason(entry_id: UUID, sealed: bytes) -> str:

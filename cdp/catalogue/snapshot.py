@@ -58,6 +58,9 @@ class Catalogue:
         for key, info in self._infos.items():
             accepts = checks.get(key) or ACCEPTS[info.type] if info.data_class == "fact" else None
             plant(self._trees[info.scope], info.name, accepts)
+        self._classes: dict[str, dict[str, str]] = {}
+        for info in self._infos.values():
+            self._classes.setdefault(info.scope, {})[info.name] = info.data_class
         self._events = dict.fromkeys(names)
         self._labels = dict(zip(digests.of_many("event", list(self._events)), self._events, strict=True))
         self._digests: dict[tuple[str, str], UUID] = {("event", name): digest for digest, name in self._labels.items()}
@@ -105,9 +108,9 @@ class Catalogue:
         found = (info for info in self._infos.values() if scope in (None, info.scope))
         return sorted(found, key=lambda info: (info.scope, info.name))
 
-    def classes(self, scope: str) -> dict[str, str]:
+    def classes(self, scope: str) -> Mapping[str, str]:
         """Path -> class of data, of one scope. What is absent is undeclared."""
-        return {info.name: info.data_class for info in self._infos.values() if info.scope == scope}
+        return self._classes.get(scope, {})
 
 
 _lock = threading.Lock()

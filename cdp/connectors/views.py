@@ -6,9 +6,11 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter, Moment
 from cdp.access.objects import visible
 from cdp.access.rest import GenericView, View, sources_of
 from cdp.connectors.models import RowError, Run
@@ -34,6 +36,14 @@ def run_of(request: Request, source_id: UUID, run_id: UUID) -> Run:
     return run
 
 
+class RunFilter(Filter):
+    """Which imports."""
+
+    state = serializers.ChoiceField(Run.State.values, required=False)
+    since = Moment(source="started_at__gte", help_text="Begun at or after this time")
+    before = Moment(source="started_at__lt", help_text="Begun before this time")
+
+
 class RunsView(GenericView):
     """Imports of a source."""
 
@@ -41,12 +51,11 @@ class RunsView(GenericView):
     queryset = Run.objects.all()
     serializer_class = RunSerializer
 
-    @extend_schema(operation_id="runs_list", responses=RunSerializer(many=True))
+    @extend_schema(operation_id="runs_list", parameters=[RunFilter], responses=RunSerializer(many=True))
     def get(self, request: Request, source_id: UUID) -> Response:
         """The imports of a source, newest first."""
-        page: list[Any] = (
-            self.paginate_queryset(self.get_queryset().filter(source_id=source_of(request, source_id).pk)) or []
-        )
+        rows = self.get_queryset().filter(source_id=source_of(request, source_id).pk, **RunFilter.of(request))
+        page: list[Any] = self.paginate_queryset(rows) or []
         return self.get_paginated_response(RunSerializer(page, many=True).data)
 
 

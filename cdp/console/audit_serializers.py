@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from cdp.access.filters import Filter, Moment
 from cdp.audit.entries import OUTCOMES
 from cdp.audit.models import Entry
 
@@ -64,11 +65,11 @@ class EntryDetailSerializer(EntrySerializer):
         return self.context["reason"]
 
 
-class EntryFilter(serializers.Serializer[Any]):
+class EntryFilter(Filter):
     """The query of a list of entries. `from` is the first moment that belongs to it, `to` the first that does not."""
 
-    to = serializers.DateTimeField(required=False, help_text="Entries before this time")
-    actor = serializers.CharField(required=False, max_length=200, help_text="Id of the user or key")
+    to = Moment(source="at__lt", help_text="Entries before this time")
+    actor = serializers.CharField(required=False, max_length=200, source="actor_id", help_text="Id of the user or key")
     action = serializers.CharField(required=False, max_length=200, help_text="Such as profile.read")
     object_type = serializers.CharField(required=False, max_length=200)
     object_id = serializers.CharField(required=False, max_length=200)
@@ -76,8 +77,5 @@ class EntryFilter(serializers.Serializer[Any]):
 
     def get_fields(self) -> dict[str, Any]:
         """With `from`, which Python has no attribute for."""
-        start = serializers.DateTimeField(required=False, help_text="Entries at or after this time")
+        start = Moment(source="at__gte", help_text="Entries at or after this time")
         return {"from": start, **super().get_fields()}
-
-
-LOOKUPS = {"from": "at__gte", "to": "at__lt", "actor": "actor_id"}

@@ -1,37 +1,16 @@
 """REST: the audit trail, newest first."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cdp.access.problems import Problem
+from cdp.access.filters import PAGING
 from cdp.access.rest import GenericView
 from cdp.audit.models import Entry
 from cdp.console.audit_reading import listed, opened
-from cdp.console.audit_serializers import LOOKUPS, EntryDetailSerializer, EntryFilter, EntrySerializer
-
-_PAGING = {"limit", "cursor"}
-
-
-def filters_of(request: Request) -> dict[str, Any]:
-    """The query as names and values. Raises Problem or ValidationError: a filter that is not understood and left out
-    would answer more than was asked for."""
-    asked = EntryFilter(data=request.query_params.dict())
-    for name in request.query_params:
-        if name not in asked.fields and name not in _PAGING:
-            raise Problem(
-                400,
-                "unknown_filter",
-                "There is no such filter",
-                field="query",
-                remedy=f"Use {', '.join(asked.fields)}.",
-            )
-    asked.is_valid(raise_exception=True)
-    return dict(asked.validated_data)
+from cdp.console.audit_serializers import EntryDetailSerializer, EntryFilter, EntrySerializer
 
 
 class EntriesView(GenericView):
@@ -45,10 +24,9 @@ class EntriesView(GenericView):
     @extend_schema(operation_id="audit_entries_list", parameters=[EntryFilter], responses=EntrySerializer(many=True))
     def get(self, request: Request) -> Response:
         """Entries of the audit trail, newest first. Reading them is an entry too."""
-        filters = filters_of(request)
-        rows: QuerySet[Entry] = self.get_queryset().filter(**{LOOKUPS.get(n, n): v for n, v in filters.items()})
+        rows: QuerySet[Entry] = self.get_queryset().filter(**EntryFilter.of(request))
         page = self.paginate_queryset(rows) or []
-        listed(request, filters=filters, rows=len(page))
+        listed(request, filters=set(request.query_params) - PAGING, rows=len(page))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
 

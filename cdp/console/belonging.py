@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from cdp.arrays import uuids
 from cdp.database.together import Statement
 from consent import rules
 from consent.permits import Decision, permitted_sql
@@ -43,7 +44,7 @@ class Belongings:
 
 def statement(profile_ids: Collection[UUID]) -> Statement:
     """What `belongings` reads."""
-    return _OF, [list(profile_ids)]
+    return _OF, [uuids(profile_ids)]
 
 
 def belongings(

@@ -5,11 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
 from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter, Moment
 from cdp.access.objects import visible
 from cdp.access.problems import Problem
 from cdp.access.rest import GenericView, View, actor_of, sources_of
@@ -46,6 +48,22 @@ class ReconciliationView(View):
         return Response(reconciliation(access_source_by_id(request, source_id)))
 
 
+class RejectionFilter(Filter):
+    """Which rejections."""
+
+    reason = serializers.CharField(required=False, max_length=40, help_text="A code, as in docs/ingestion.md")
+    replayed = serializers.BooleanField(
+        required=False, source="replayed_at__isnull", help_text="Those that were offered again, or were not"
+    )
+    since = Moment(source="at__gte", help_text="Set aside at or after this time")
+    before = Moment(source="at__lt", help_text="Set aside before this time")
+
+    def validate_replayed(self, replayed: bool) -> bool:
+        """As the look-up wants it."""
+        return not replayed
+
+
+@extend_schema_view(get=extend_schema(parameters=[RejectionFilter]))
 class RejectionsView(ListModelMixin, GenericView):
     """Events that could not be taken, latest first: reason and field, not what was sent."""
 
@@ -58,7 +76,8 @@ class RejectionsView(ListModelMixin, GenericView):
         """The source's."""
         if getattr(self, "swagger_fake_view", False):
             return Rejection.objects.none()
-        return Rejection.objects.filter(source_id=access_source_by_id(self.request, self.kwargs["source_id"]))
+        rows = Rejection.objects.filter(source_id=access_source_by_id(self.request, self.kwargs["source_id"]))
+        return rows.filter(**RejectionFilter.of(self.request))
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """One page."""

@@ -4,12 +4,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.filters import Filter
 from cdp.access.objects import may, visible
 from cdp.access.problems import Problem
 from cdp.access.rest import Forbidden, ViewSet, actor_of, conditional, sources_of, tagged
@@ -37,6 +39,15 @@ def _version(source: Source) -> str:
     return repr([str(getattr(source, name)) for name in SourceSerializer.Meta.fields])
 
 
+class SourceFilter(Filter):
+    """Which sources."""
+
+    name = serializers.CharField(required=False, max_length=60)
+    kind = serializers.ChoiceField(Source.Kind.values, required=False)
+    enabled = serializers.BooleanField(required=False)
+
+
+@extend_schema_view(list=extend_schema(parameters=[SourceFilter]))
 class SourceViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     """Systems that send data. A key that is limited to some sources sees only those."""
 
@@ -51,6 +62,10 @@ class SourceViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
         rows: QuerySet[Source] = visible(self.request.user, Source.objects.all(), "view_source")
         limited = sources_of(self.request)
         return rows if limited is None else rows.filter(id__in=limited)
+
+    def filter_queryset(self, queryset: QuerySet[Source]) -> QuerySet[Source]:
+        """A list's filters."""
+        return queryset.filter(**SourceFilter.of(self.request)) if self.action == "list" else queryset
 
     def _changeable(self, request: Request) -> Source:
         source: Source = self.get_object()

@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db import connections
 
 from cdp import metrics
+from cdp.arrays import uuids
+from cdp.database.together import together
 from cdp.vault import epochs, journal
 from cdp.vault.aad import aad
 from cdp.vault.cipher import KEY_BYTES, Key, Unsealable
@@ -37,7 +39,7 @@ SELECT * FROM unnest(%s::uuid[], %s::int[], %s::bytea[])
 ON CONFLICT (record_id) DO NOTHING
 RETURNING record_id
 """
-_LOAD = "SELECT record_id, epoch, wrapped FROM vault_datakey WHERE record_id = ANY(%s)"
+_LOAD = "SELECT record_id, epoch, wrapped FROM vault_datakey WHERE record_id = ANY(%s::uuid[])"
 _CREATE_SYSTEM = """
 INSERT INTO vault_systemkey (name, version, epoch, wrapped) VALUES (%s, %s, %s, %s)
 ON CONFLICT (name, version) DO NOTHING
@@ -165,9 +167,7 @@ def _place(record_id: UUID) -> bytes:
 
 
 def _read(record_ids: list[UUID]) -> dict[UUID, Key]:
-    with connections[VAULT].cursor() as cursor:
-        cursor.execute(_LOAD, [record_ids])
-        rows = cursor.fetchall()
+    (rows,) = together((_LOAD, [uuids(record_ids)]), using=VAULT)
     return {id: Key(epochs.kek(epoch).open(wrapped, aad=_place(id)), epoch) for id, epoch, wrapped in rows}
 
 
