@@ -3,6 +3,7 @@
 `cdp.wsgi` serves the same to any WSGI server, only slower.
 """
 
+import gc
 import io
 from time import perf_counter
 from typing import Any
@@ -16,6 +17,12 @@ from cdp.events import wire
 from cdp.events.body import gathered
 from cdp.operations.bridge import Bridge, environment
 from cdp.operations.requests import note
+
+# What the imports made stays for ever: the collector need not look through it again and again. And what a request makes
+# goes without its help, so it may look rarely.
+gc.collect()
+gc.freeze()
+gc.set_threshold(50_000, 50, 100)
 
 _others = Bridge(application, threads=settings.WEB_THREADS)
 

@@ -6,16 +6,12 @@ Formats: PostgreSQL sources `array_send`, `timestamptz_send`, `date_send`, and t
 import struct
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any
-
-from psycopg import Connection
-from psycopg.abc import Buffer
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(2000, 1, 1).toordinal()
+_BYTEA, _BIGINT, _TEXT, _DATE, _TIMESTAMPTZ, _UUID = 17, 20, 25, 1082, 1184, 2950  # pg_type.dat
 _HEADER = struct.Struct(">iiIii")
+_SHORT = struct.Struct(">h")
 _INT = struct.Struct(">i")
 _LONG = struct.Struct(">q")
 COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + b"\0" * 8
@@ -35,83 +31,59 @@ def month_days(moment: datetime) -> int:
     return date(moment.year, moment.month, 1).toordinal() - _EPOCH_DAY
 
 
-class Packed(bytes):
-    """A whole array in binary format; the subclass says of which type."""
-
-    oid: int
-    element: int
-
-
-class Uuids(Packed):
-    """uuid[]"""
-
-    oid, element = 2951, 2950
-
-
-class Byteas(Packed):
-    """bytea[]"""
-
-    oid, element = 1001, 17
-
-
-class Dates(Packed):
-    """date[]"""
-
-    oid, element = 1182, 1082
-
-
-class Moments(Packed):
-    """timestamptz[]"""
-
-    oid, element = 1185, 1184
-
-
-def _fixed(kind: type[Packed], width: int, values: Sequence[bytes]) -> Packed:
-    header = _header(kind, len(values))
-    return kind(_INT.pack(width).join([header, *values]) if values else header)
-
-
-def _header(kind: type[Packed], length: int) -> bytes:
-    if not length:
-        return struct.pack(">iiI", 0, 0, kind.element)
-    return _HEADER.pack(1, 0, kind.element, length, 1)
-
-
-def uuids(values: Sequence[bytes]) -> Packed:
+def uuids(values: Sequence[bytes]) -> bytes:
     """uuid[] of 16-byte values."""
-    return _fixed(Uuids, 16, values)
+    return _fixed(_UUID, 16, values)
 
 
-def dates(values: Sequence[int]) -> Packed:
+def dates(values: Sequence[int]) -> bytes:
     """date[] of days since 2000-01-01."""
-    return _fixed(Dates, 4, [_INT.pack(value) for value in values])
+    return _fixed(_DATE, 4, [_INT.pack(value) for value in values])
 
 
-def moments(values: Sequence[int]) -> Packed:
+def moments(values: Sequence[int]) -> bytes:
     """timestamptz[] of microseconds since 2000-01-01 UTC."""
-    return _fixed(Moments, 8, [_LONG.pack(value) for value in values])
+    return _fixed(_TIMESTAMPTZ, 8, [_LONG.pack(value) for value in values])
 
 
-def byteas(values: Sequence[bytes]) -> Packed:
+def longs(values: Sequence[int]) -> bytes:
+    """bigint[]"""
+    return _fixed(_BIGINT, 8, [_LONG.pack(value) for value in values])
+
+
+def byteas(values: Sequence[bytes]) -> bytes:
     """bytea[]"""
-    parts = [_header(Byteas, len(values))]
+    return _varying(_BYTEA, values)
+
+
+def texts(values: Sequence[str]) -> bytes:
+    """text[]"""
+    return _varying(_TEXT, [value.encode() for value in values])
+
+
+def integer(value: int) -> bytes:
+    """integer"""
+    return _INT.pack(value)
+
+
+def smallint(value: int) -> bytes:
+    """smallint"""
+    return _SHORT.pack(value)
+
+
+def _fixed(element: int, width: int, values: Sequence[bytes]) -> bytes:
+    header = _header(element, len(values))
+    return _INT.pack(width).join([header, *values]) if values else header
+
+
+def _varying(element: int, values: Sequence[bytes]) -> bytes:
+    parts = [_header(element, len(values))]
     for value in values:
         parts += (_INT.pack(len(value)), value)
-    return Byteas(b"".join(parts))
+    return b"".join(parts)
 
 
-def _dumper(kind: type[Packed]) -> type[Dumper]:
-    class PackedDumper(Dumper):
-        format = Format.BINARY
-        oid = kind.oid
-
-        def dump(self, obj: Any) -> Buffer:
-            return bytes(obj)
-
-    return PackedDumper
-
-
-def register(connection: Connection[Any]) -> None:
-    """Lets a connection take packed arrays as parameters."""
-    for kind in (Uuids, Byteas, Dates, Moments):
-        connection.adapters.register_dumper(kind, _dumper(kind))
+def _header(element: int, length: int) -> bytes:
+    if not length:
+        return struct.pack(">iiI", 0, 0, element)
+    return _HEADER.pack(1, 0, element, length, 1)

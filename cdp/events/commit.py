@@ -10,17 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection, Cursor
+from psycopg import Connection, OperationalError
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq.abc import PGresult
 
 from cdp.events import binary
 
 CHANNEL = "cdp_inbox"
+_NAME = b"write_group"
 
 # The dependence of `tallied` on `queued` on `new` fixes the order in which locks are taken: digests in ascending order
 # first (two processes with overlapping groups would deadlock otherwise), counts after, in order of their key.
 _STATEMENT = f"""
 WITH offered AS MATERIALIZED (
-  SELECT * FROM unnest(%(digests)s, %(months)s, %(sources)s, %(received)s, %(sealed)s)
+  SELECT * FROM unnest($1::uuid[], $2::date[], $3::uuid[], $4::timestamptz[], $5::bytea[])
     WITH ORDINALITY AS o (digest, month, source_id, received_at, sealed, place)
 ), new AS (
   INSERT INTO events_seen (digest, month) SELECT digest, month FROM offered ORDER BY digest
@@ -31,18 +35,18 @@ WITH offered AS MATERIALIZED (
   RETURNING source_id
 ), refused AS (
   INSERT INTO events_rejection (id, source_id, reason, field, sealed, at, expires_at)
-  SELECT id, source_id, reason, field, sealed, at, at + %(keep)s::int * interval '1 day'
-  FROM unnest(%(r_ids)s, %(r_sources)s, %(r_reasons)s::text[], %(r_fields)s::text[], %(r_sealed)s, %(r_at)s)
+  SELECT id, source_id, reason, field, sealed, at, at + $6::int * interval '1 day'
+  FROM unnest($7::uuid[], $8::uuid[], $9::text[], $10::text[], $11::bytea[], $12::timestamptz[])
     AS r (id, source_id, reason, field, sealed, at)
 ), counted AS (
   SELECT source_id, count(*) AS n FROM queued GROUP BY source_id
 ), tallied AS (
   INSERT INTO events_tally (source_id, outcome, slot, n)
-  SELECT source_id, outcome, %(slot)s::smallint, amount FROM (
+  SELECT source_id, outcome, $13::smallint, amount FROM (
     SELECT t.source_id, o.outcome,
            CASE o.outcome WHEN 'accepted' THEN t.taken + t.refused WHEN 'rejected' THEN t.refused
                           ELSE t.taken - coalesce(c.n, 0) END AS amount
-    FROM unnest(%(t_sources)s, %(t_taken)s::bigint[], %(t_refused)s::bigint[]) AS t (source_id, taken, refused)
+    FROM unnest($14::uuid[], $15::bigint[], $16::bigint[]) AS t (source_id, taken, refused)
     LEFT JOIN counted c USING (source_id)
     CROSS JOIN (VALUES ('accepted'), ('duplicates'), ('rejected')) AS o (outcome)
   ) AS amounts
@@ -80,28 +84,40 @@ class Item:
     unstorable: bool = False
 
 
+def prepare(connection: Connection[Any]) -> None:
+    """Makes a connection ready for `write`. Raises psycopg.Error."""
+    # Arrays of unknown length are planned once, for all lengths: to plan a group costs as much as to write it. A nested
+    # loop over a group would be quadratic.
+    connection.execute("SET plan_cache_mode = force_generic_plan")
+    connection.execute("SET enable_nestloop = off")
+    _checked(connection, connection.pgconn.prepare(_NAME, _STATEMENT.encode()))
+
+
 def write(connection: Connection[Any], items: Sequence[Item], *, slot: int, keep_days: int) -> None:
-    """Writes a group through a connection in autocommit mode, returns once it is durable, and sets `new` on the items.
+    """Writes a group through a prepared connection in autocommit mode, returns once it is durable, and sets `new` on the
+    items. Straight through libpq: one call, during which other threads run, where psycopg's cursor makes dozens.
 
-    BEGIN, statement and COMMIT travel together (pipeline mode). Raises psycopg.Error; then nothing was written, unless
-    the connection was lost during COMMIT. A group written again after that finds its own messages and counts them as
-    duplicates, just as if the sender had sent them twice: nothing is lost or doubled."""
-    with connection.pipeline():
-        connection.execute("BEGIN")
-        cursor = execute(Cursor(connection), items, slot=slot, keep_days=keep_days)
-        connection.execute("COMMIT")
-    mark(items, cursor)
-
-
-def execute(cursor: Cursor[Any], items: Sequence[Item], *, slot: int, keep_days: int) -> Cursor[Any]:
-    """The one statement, in whatever transaction the cursor's connection has open."""
-    return cursor.execute(_STATEMENT, _parameters(items, slot, keep_days), prepare=True, binary=True)
+    Raises psycopg.Error; then nothing was written, unless the connection was lost during COMMIT. A group written again
+    after that finds its own messages and counts them as duplicates, just as if the sender had sent them twice: nothing
+    is lost or doubled."""
+    values = _parameters(items, slot, keep_days)
+    binary_format = [1] * len(values)
+    result = _checked(
+        connection, connection.pgconn.exec_prepared(_NAME, values, binary_format, result_format=Format.BINARY)
+    )
+    _mark(items, result.get_value(0, 0) or b"")
 
 
-def mark(items: Sequence[Item], cursor: Cursor[Any]) -> None:
+def _checked(connection: Connection[Any], result: PGresult) -> PGresult:
+    if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        return result
+    if connection.pgconn.status != ConnStatus.OK:
+        raise OperationalError("the connection is lost")
+    raise error_from_result(result)
+
+
+def _mark(items: Sequence[Item], joined: bytes) -> None:
     """Sets `new` on the first item of each digest that was not there before, from the statement's answer."""
-    row = cursor.fetchone()
-    joined = bytes(row[0] or b"") if row else b""
     left = {joined[at : at + 16] for at in range(0, len(joined), 16)}
     for item in items:
         if item.refusal is None and item.digest in left:
@@ -109,7 +125,8 @@ def mark(items: Sequence[Item], cursor: Cursor[Any]) -> None:
             item.new = True
 
 
-def _parameters(items: Sequence[Item], slot: int, keep_days: int) -> dict[str, Any]:
+def _parameters(items: Sequence[Item], slot: int, keep_days: int) -> list[bytes]:
+    """In the order of the statement's numbers."""
     first: dict[bytes, Item] = {}
     refused: list[tuple[Item, Refusal]] = []
     taken_by: Counter[bytes] = Counter()
@@ -123,21 +140,21 @@ def _parameters(items: Sequence[Item], slot: int, keep_days: int) -> dict[str, A
             refused_by[item.source] += 1
     offered = list(first.values())
     sources = sorted(taken_by.keys() | refused_by.keys())
-    return {
-        "digests": binary.uuids(list(first)),
-        "months": binary.dates([item.month for item in offered]),
-        "sources": binary.uuids([item.source for item in offered]),
-        "received": binary.moments([item.received for item in offered]),
-        "sealed": binary.byteas([item.sealed for item in offered]),
-        "keep": keep_days,
-        "r_ids": binary.uuids([refusal.id.bytes for _, refusal in refused]),
-        "r_sources": binary.uuids([item.source for item, _ in refused]),
-        "r_reasons": [refusal.reason for _, refusal in refused],
-        "r_fields": [refusal.field for _, refusal in refused],
-        "r_sealed": binary.byteas([refusal.sealed for _, refusal in refused]),
-        "r_at": binary.moments([item.received for item, _ in refused]),
-        "slot": slot,
-        "t_sources": binary.uuids(sources),
-        "t_taken": [taken_by[source] for source in sources],
-        "t_refused": [refused_by[source] for source in sources],
-    }
+    return [
+        binary.uuids(list(first)),
+        binary.dates([item.month for item in offered]),
+        binary.uuids([item.source for item in offered]),
+        binary.moments([item.received for item in offered]),
+        binary.byteas([item.sealed for item in offered]),
+        binary.integer(keep_days),
+        binary.uuids([refusal.id.bytes for _, refusal in refused]),
+        binary.uuids([item.source for item, _ in refused]),
+        binary.texts([refusal.reason for _, refusal in refused]),
+        binary.texts([refusal.field for _, refusal in refused]),
+        binary.byteas([refusal.sealed for _, refusal in refused]),
+        binary.moments([item.received for item, _ in refused]),
+        binary.smallint(slot),
+        binary.uuids(sources),
+        binary.longs([taken_by[source] for source in sources]),
+        binary.longs([refused_by[source] for source in sources]),
+    ]

@@ -20,7 +20,7 @@ from cdp.access import rates
 from cdp.events import accept, browser, promises
 from cdp.events.accept import Arrival, Offer, Overloaded, Receipt
 from cdp.events.body import Refused, read_body
-from cdp.events.mend import mended
+from cdp.events.envelope import introduced, opened
 from cdp.events.shape import REASONS
 from cdp.sources import lookup
 from cdp.sources.lookup import SourceInfo
@@ -65,27 +65,6 @@ _LATER = Refused(503, "overloaded", "Not accepted: come back later.")
 _AWAY = Refused(503, "unavailable", "Not accepted: come back later.")
 _FAULT = Refused(500, "internal_error", "Something failed on our side. Send it again.")
 _LITTLE = 128 * 1024  # bytes of a body that an event loop reads itself: more would keep others waiting
-
-
-class Envelope(msgspec.Struct):
-    """The body of a batch. Events stay raw, so that each is measured, parsed and judged by itself."""
-
-    batch: list[msgspec.Raw]
-    writeKey: Any = None  # noqa: N815 - the wire's name
-    sentAt: Any = None  # noqa: N815
-    context: Any = None
-    integrations: Any = None
-
-
-class About(msgspec.Struct):
-    """What a single call says besides its event."""
-
-    writeKey: Any = None  # noqa: N815
-    sentAt: Any = None  # noqa: N815
-
-
-_envelope = msgspec.json.Decoder(Envelope).decode
-_about = msgspec.json.Decoder(About).decode
 
 
 class Answer(NamedTuple):
@@ -159,7 +138,7 @@ def _begun(environ: Environ) -> Answer | Taking:
 
 def _single(environ: Environ, body: bytes, kind: str) -> Taking:
     """One event, whose type the path says."""
-    about = _introduced(body)
+    about = introduced(body)
     source = _source(environ, about.writeKey)
     return Taking(Offer(source, [body], Arrival(datetime.now(UTC), about.sentAt, _gpc(environ), kind)), _told)
 
@@ -174,35 +153,9 @@ def _told(receipt: Receipt) -> Answer:
     raise Refused(status, refusal.reason, REASONS[refusal.reason] + field)
 
 
-def _introduced(body: bytes) -> About:
-    try:
-        return _about(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        pass
-    try:
-        value = mended(body)
-        return About(value.get("writeKey"), value.get("sentAt"))
-    except (RecursionError, ValueError, AttributeError):
-        return About()
-
-
-def _opened(body: bytes) -> Envelope | None:
-    """The envelope of a batch; None if it is none."""
-    try:
-        return _envelope(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        pass
-    try:
-        value = mended(body)
-        known = {name: value.get(name) for name in ("writeKey", "sentAt", "context", "integrations")}
-        return Envelope([msgspec.Raw(msgspec.json.encode(event)) for event in value["batch"]], **known)
-    except (RecursionError, ValueError, TypeError, KeyError, AttributeError):
-        return None
-
-
 def _batch(environ: Environ, body: bytes) -> Taking:
     """Many events, each judged by itself."""
-    envelope = _opened(body)
+    envelope = opened(body)
     now = datetime.now(UTC)
     if envelope is None:
         # The whole body is the one thing that can be kept: nobody can tell how many events it was meant to be.

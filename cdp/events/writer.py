@@ -17,7 +17,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from cdp.events import binary, commit
+from cdp.events import commit
 from cdp.events.commit import Item
 
 log = structlog.get_logger(__name__)
@@ -176,6 +176,7 @@ class Writer:
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._connection is None or self._connection.closed:
             self._connection = connect()
+            commit.prepare(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:
@@ -201,10 +202,7 @@ def connect() -> "psycopg.Connection[Any]":
         connect_timeout=3,
         application_name="cdp events writer",
     )
-    # The planner cannot know how long the arrays are, and a nested loop over a group would be quadratic.
-    connection.execute("SET enable_nestloop = off")
     connection.execute("SET synchronous_commit = on")
-    binary.register(connection)
     return connection
 
 

@@ -1,9 +1,9 @@
-"""Load for the wire in a process of its own, which shares the machine: prepared bytes over raw sockets, as little work as possible.
+"""Load for the wire in a process of its own, which shares the machine: prepared bytes over raw sockets.
 
     python -m tests.benchmarks.ingest_load PORT KEY CONNECTIONS REQUESTS EVENTS_PER_REQUEST
 
-Keep-alive connections, each with one request under way; every message is new. Prints one JSON line: seconds, requests, events, the
-latencies' median and 99th percentile in milliseconds, and the processor seconds of this process while it sent.
+Keep-alive connections, each with one request under way; every message is new. Prints one JSON line: seconds, requests, events,
+the latencies' median and 99th percentile in milliseconds, and the processor seconds of this process while it sent.
 """
 
 import json
