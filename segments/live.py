@@ -1,9 +1,9 @@
 """Live memberships: one process follows what changes and what happens, and keeps the past of busy people in memory.
 
-An event of somebody whose past is in memory costs a comparison for each rule that listens to it, not a reading of all that went
-before. What is kept is never the only copy: it may be forgotten at any moment, and is read again. What makes it safe is that there
-is one follower at a time (`turn`), that nothing happens without being in the queue (`cdp.outbox`), and that a person is read in one
-statement together with the places in the queue of what that statement already sees."""
+An event of somebody whose past is in memory costs a comparison for each rule that listens to it, not a reading of all that
+went before. What is kept is never the only copy: it may be forgotten at any moment, and is read again. What makes it safe:
+there is one follower at a time (`turn`); nothing happens without being in the queue (`cdp.outbox`); and a person is read in
+one statement together with the places in the queue of what that statement already sees (docs/decisions/0008)."""
 
 import os
 from collections import OrderedDict, defaultdict

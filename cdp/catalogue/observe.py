@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -17,6 +18,8 @@ from cdp.vault.aad import aad
 
 # Undeclared keys kept per scope. Somebody who sends random keys fills this and no more; the rest is counted in Overflow.
 MOST = 1_000
+# Values of a key in one batch that are looked at; all are counted.
+LOOKED_AT = 100
 _KEY = "catalogue"
 _OLD, _NEW = "f.shape", "i.shape"
 _MERGED = (
@@ -75,17 +78,17 @@ def observe(splits: Sequence[Split], at: datetime, *, events: Iterable[str] = ()
     """Counts the undeclared keys of a batch, and those of the event names that are not declared. One statement, in the
     caller's transaction; none when nothing undeclared was seen. Locks no row that another worker holds."""
     catalogue = snapshot.current()
-    shapes: dict[tuple[str, str], Shape] = {}
-    key = keys.system(_KEY).derive("sketch")
+    found: dict[tuple[str, str], list[Any]] = {}
     for split in splits:
         for path, value in split.seen:
-            shapes.setdefault((split.scope, path), Shape()).add(value, key)
+            found.setdefault((split.scope, path), []).append(value)
     for name in events:
         if len(name) <= LONGEST and catalogue.declared("event", name) is None:
-            shapes.setdefault(("event", name), Shape()).add(None, key)
-    if not shapes:
+            found.setdefault(("event", name), []).append(None)
+    if not found:
         return
-    rows = sorted((scope, catalogue.digest(scope, path), path, shape) for (scope, path), shape in shapes.items())
+    key = keys.system(_KEY).derive("sketch")
+    rows = sorted((scope, catalogue.digest(scope, path), path, values) for (scope, path), values in found.items())
     ids = [uuid7() for _ in rows]
     with connection.cursor() as cursor:
         cursor.execute(
@@ -95,9 +98,17 @@ def observe(splits: Sequence[Split], at: datetime, *, events: Iterable[str] = ()
                 "scopes": [scope for scope, _, _, _ in rows],
                 "digests": [digest for _, digest, _, _ in rows],
                 "names": [seal_name(row_id, path) for row_id, (_, _, path, _) in zip(ids, rows, strict=True)],
-                "counts": [shape.total for _, _, _, shape in rows],
-                "shapes": [json.dumps(shape.stored()) for _, _, _, shape in rows],
+                "counts": [len(values) for _, _, _, values in rows],
+                "shapes": [json.dumps(_shape(values, key).stored()) for _, _, _, values in rows],
                 "at": at,
                 "most": MOST,
             },
         )
+
+
+def _shape(values: Sequence[Any], key: bytes) -> Shape:
+    """What the first of these values look like: enough, for the next batch brings others."""
+    shape = Shape()
+    for value in values[:LOOKED_AT]:
+        shape.add(value, key)
+    return shape

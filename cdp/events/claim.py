@@ -94,26 +94,25 @@ def peek(source_ids: Collection[UUID], limit: int, *, id: int | None = None) -> 
     found: list[Claimed] = []
     for row in rows:
         with suppress(*_UNREADABLE):
-            found.append(_open(_key(row.received_at.astimezone(UTC).date()), row))
+            found.append(_open(keys.inbox(row.received_at.astimezone(UTC).date()), row))
     return found
 
 
 def _opened(rows: Sequence[_Row]) -> list[Claimed]:
     claimed: list[Claimed] = []
     unreadable: list[_Row] = []
+    days: dict[date, Key] = {}
     for row in rows:
+        day = row.received_at.astimezone(UTC).date()
         try:
-            claimed.append(_open(_key(row.received_at.astimezone(UTC).date()), row))
+            key = days.get(day) or days.setdefault(day, keys.inbox(day))
+            claimed.append(_open(key, row))
         except _UNREADABLE:
             unreadable.append(row)
     if unreadable:
         _set_aside(unreadable)
     months.ensure({event.occurred_at for event in claimed})
     return claimed
-
-
-def _key(day: date) -> Key:
-    return keys.inbox(day)
 
 
 def _open(key: Key, row: _Row) -> Claimed:

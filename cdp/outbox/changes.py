@@ -1,4 +1,4 @@
-"""What changed, what happened, and what must be told onward: queues in the caller's transaction, drained by the worker's loops."""
+"""What changed, what happened, what must be told onward: queues in the caller's transaction, drained by the worker's loops."""
 
 import json
 from collections import Counter

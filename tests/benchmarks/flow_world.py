@@ -1,8 +1,8 @@
 """What the flow benchmarks send: a shop's visitors in sessions, and twenty segments of the kinds that marketers build.
 
-Of a hundred events: 3 new people who identify themselves by e-mail address and phone number, 4 known people who identify themselves
-again (every other one with a changed trait), 93 pages, product views, baskets, orders and mailings of known people, each
-visitor with several in a row, of whom half are known to the browser by an anonymous id only.
+Of a hundred events: 3 new people who identify themselves by e-mail address (every third by phone number too), 4 known people
+who identify themselves again (every other one with a changed trait), 93 pages, product views, baskets, orders and mailings of
+known people, each visitor with several in a row, of whom half are known to the browser by an anonymous id only.
 """
 
 import json
@@ -51,7 +51,10 @@ def something(chance: random.Random, person: int, *, run: str) -> Event:
         products = [{"product_id": f"sku-{(sku + n) % 977}", "price": 2.5, "quantity": 1 + n} for n in range(3)]
         return {
             "type": "track", "event": kind, "context": context,
-            "properties": {"order_id": f"o-{chance.getrandbits(48):x}", "revenue": 10 + sku / 10, "currency": "EUR", "products": products}, **who,
+            "properties": {
+                "order_id": f"o-{chance.getrandbits(48):x}", "revenue": 10 + sku / 10, "currency": "EUR", "products": products,
+            },
+            **who,
         }  # fmt: skip
     properties = {"product_id": f"sku-{sku}", "price": sku / 10, "quantity": 1, "currency": "EUR"}
     return {"type": "track", "event": kind, "context": context, "properties": properties, **who}
