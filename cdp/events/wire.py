@@ -54,7 +54,8 @@ _PREFLIGHT = [
     ("Access-Control-Allow-Methods", "GET, POST, OPTIONS"),
     (
         "Access-Control-Allow-Headers",
-        "Authorization, Content-Type, Content-Encoding, AnonymousId, Sec-GPC, X-Retry-Count",
+        # The star covers what SDKs invent (RudderStack's: SentAt, RSA-Retry-Attempt ...), but never Authorization.
+        "Authorization, Content-Type, Content-Encoding, AnonymousId, Sec-GPC, X-Retry-Count, *",
     ),
     ("Access-Control-Max-Age", "86400"),
 ]
