@@ -1,14 +1,12 @@
-"""How fast identity resolves: `python -m pytest tests/benchmarks/bench_identity.py -s` (BENCH_RECORDS, BENCH_BATCH).
+"""How fast identity resolves: first load, known records with nothing new, and single new observations.
 
-First load: synthetic customers, two records each, in batches. Fast path: events of known records with nothing new. Live: single
-new observations against that base.
+First load: synthetic customers, two records each, in batches (BENCH_RECORDS: how many at first; BENCH_BATCH).
 """
 
-import cProfile
 import os
-import pstats
 import statistics
 import time
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 from random import Random
@@ -17,9 +15,10 @@ import pytest
 from django.db import transaction
 
 from identity.observe import Observation, observe
+from tests.benchmarks.results import growth, section
 from tests.identity.cases import CRM, NOON, SHOP, said
 
-RECORDS = int(os.environ.get("BENCH_RECORDS", "20000"))
+RECORDS = int(os.environ.get("BENCH_RECORDS", "2000"))
 BATCH = int(os.environ.get("BENCH_BATCH", "1000"))
 AT = NOON + timedelta(days=1)
 GIVEN = [
@@ -45,10 +44,10 @@ GIVEN = [
 ]
 
 
-def customers(n: int):
+def customers(have: int, n: int) -> Iterator[Observation]:
     """Two records of each person: a shop account and a CRM row with the same mailbox."""
-    dice = Random(7)
-    for number in range(n // 2):
+    dice = Random(have)
+    for number in range(have // 2, n // 2):
         person = {
             "firstName": dice.choice(GIVEN),
             "lastName": "".join(dice.choices("abcdefghijklmnop", k=8)),
@@ -61,64 +60,45 @@ def customers(n: int):
         yield said(f"c{number}", mailbox, phone if number < 10000 else mailbox, source=CRM, facts=facts, **person)
 
 
-def batches(stream):
-    stream = iter(stream)
+def batches(stream: Iterator[Observation]) -> Iterator[list[Observation]]:
     while batch := list(islice(stream, BATCH)):
         yield batch
 
 
-@pytest.mark.slow
-def test_identity_speed(clean):
-    profile = cProfile.Profile() if os.environ.get("BENCH_PROFILE") else None
-    started, cpu = time.perf_counter(), time.process_time()
-    for batch in batches(customers(RECORDS)):
-        if profile:
-            profile.enable()
-        with transaction.atomic():
-            observe(batch, at=AT)
-        if profile:
-            profile.disable()
-    seconds = time.perf_counter() - started
-    print(
-        f"\nfirst load: {RECORDS} records in {seconds:.1f} s: {RECORDS / seconds:,.0f} records/s, "
-        f"{(time.process_time() - cpu) / RECORDS * 1e6:.0f} us of Python each"
-    )
-    if profile:
-        pstats.Stats(profile).sort_stats("tottime").print_stats(28)
-
-        profile = cProfile.Profile()
-    dice, known = Random(3), 0
-    started = time.perf_counter()
-    for _ in range(20):
-        batch = [event(dice) for _ in range(BATCH)]
-        if profile:
-            profile.enable()
-        with transaction.atomic():
-            known += len(observe(batch, at=AT))
-        if profile:
-            profile.disable()
-    seconds = time.perf_counter() - started
-    if profile:
-        pstats.Stats(profile).sort_stats("tottime").print_stats(14)
-    print(f"fast path: {known / seconds:,.0f} events/s in batches of {BATCH}")
-    for name, make in (("known event", event), ("new linked record", fresh)):
-        times = []
-        for _ in range(200):
-            one = make(dice)
-            started = time.perf_counter()
-            with transaction.atomic():
-                observe([one], at=AT)
-            times.append((time.perf_counter() - started) * 1000)
-        print(f"live, {name}: p50 {statistics.median(times):.2f} ms, p95 {sorted(times)[190]:.2f} ms")
-
-
-def event(dice: Random) -> Observation:
+def event(dice: Random, records: int) -> Observation:
     """A known user does something on a known device."""
-    number = dice.randrange(RECORDS // 2)
+    number = dice.randrange(records // 2)
     return said(f"u{number}", ("anonymous_id", f"d{number}"), at=10, source=SHOP)
 
 
-def fresh(dice: Random) -> Observation:
+def fresh(dice: Random, records: int) -> Observation:
     """A new device signs in nobody, but leaves a mailbox we know."""
-    number = dice.randrange(RECORDS // 2)
+    number = dice.randrange(records // 2)
     return said(f"new{dice.random()}", ("email", f"p{number}@shop.example"), kind="anonymous_id", at=20)
+
+
+def observed(batch: Sequence[Observation]) -> float:
+    """Milliseconds that a batch takes."""
+    started = time.perf_counter()
+    with transaction.atomic():
+        observe(batch, at=AT)
+    return 1000 * (time.perf_counter() - started)
+
+
+@pytest.mark.slow
+def test_identity(clean: None) -> None:
+    have = 0
+    with section("identity", "Identity resolution") as found:
+        for records in growth(RECORDS):
+            data = f"{records:,} records"
+            processor = time.process_time()
+            took = sum(observed(batch) for batch in batches(customers(have, records)))
+            each = (time.process_time() - processor) / (records - have) * 1e6
+            rate = (records - have) / took * 1000
+            found.add("first load", data=data, ours=rate, unit="records/s", note=f"{each:.0f} µs of it Python, each")
+            have, dice = records, Random(3)
+            took = sum(observed([event(dice, records) for _ in range(BATCH)]) for _ in range(10))
+            found.add(f"known records, batches of {BATCH}", data=data, ours=10 * BATCH / took * 1000, unit="events/s")
+            for name, make in (("one known event", event), ("one new, linked record", fresh)):
+                times = sorted(observed([make(dice, records)]) for _ in range(100))
+                found.add(name, data=data, ours=statistics.median(times), unit="ms", note=f"p95 {times[94]:.1f} ms")

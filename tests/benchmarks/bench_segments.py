@@ -1,15 +1,15 @@
-"""How fast segments are: `python -m pytest tests/benchmarks/bench_segments.py -s` (BENCH_PEOPLE, BENCH_EVENTS).
+"""How fast segments are: live for batches of touched people, and set-based against hand-written SQL of the same segment.
 
-Live: a batch of 1,000 touched people against 20 segments. Set-based: a build against hand-written SQL of the same segment.
+Growth: people, with 20 events each (BENCH_EVENTS).
 """
 
-import cProfile
 import os
-import pstats
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from random import Random
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
@@ -19,12 +19,12 @@ from segments import program
 from segments.rebuild import rebuild
 from segments.refresh import Changes, refresh
 from segments.sql import compile_rule
+from tests.benchmarks.results import Section, growth, section
 from tests.segments.world import NOW, declare, segment
 
 pytestmark = pytest.mark.django_db
-PEOPLE = int(os.environ.get("BENCH_PEOPLE", "20000"))
-EVENTS = int(os.environ.get("BENCH_EVENTS", "60"))
-BATCH = 1000
+EVENTS = int(os.environ.get("BENCH_EVENTS", "20"))
+BATCH = 500
 
 ORDERED = "Order Completed"
 RULES = [
@@ -57,94 +57,101 @@ GROUP BY r.profile_id HAVING sum((e.facts->>'revenue')::numeric) >= 500
 
 
 @pytest.fixture
-def base(db: None) -> list:
+def catalogue(db: None) -> None:
     for name, kind in (("country", "text"), ("age", "number")):
         declare("trait", name, kind)
     for name, kind in (("revenue", "number"), ("coupon", "text")):
         declare("property", name, kind)
-    digest = snapshot.current().event_name
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.5)")
+        for month in range(13):
+            cursor.execute("SELECT events_ensure_month(%s)", [(NOW - timedelta(days=30 * month)).date()])
+    for number, rule in enumerate(RULES):
+        segment(f"s{number}", rule)
+
+
+def grown(people: int) -> list[UUID]:
+    """So many people with their events; their ids."""
+    digest = snapshot.current().event_name
+    with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO identity_profile (id, facts, provenance, records, version) SELECT gen_random_uuid(), jsonb_build_object("
             "'country', (ARRAY['NL','BE','DE','FR'])[1 + floor(random() * 4)::int], 'age', 15 + floor(random() * 70)::int),"
-            " '{}', 1, 1 FROM generate_series(1, %s)",
-            [PEOPLE],
+            " '{}', 1, 1 FROM generate_series((SELECT count(*) + 1 FROM identity_profile), %s)",
+            [people],
+        )
+        cursor.execute(
+            "CREATE TEMP TABLE fresh ON COMMIT DROP AS SELECT id FROM identity_profile EXCEPT SELECT id FROM identity_record"
         )
         cursor.execute(
             "INSERT INTO identity_record (id, source_id, key_kind, key_digest, profile_id, facts, attributes, first_seen)"
-            " SELECT id, gen_random_uuid(), 1, gen_random_uuid(), id, '{}', '{}', now() FROM identity_profile"
+            " SELECT id, gen_random_uuid(), 1, gen_random_uuid(), id, '{}', '{}', now() FROM fresh"
         )
-        for month in range(13):
-            cursor.execute("SELECT events_ensure_month(%s)", [(NOW - timedelta(days=30 * month)).date()])
         cursor.execute(
             "INSERT INTO events_event (id, record_id, source_id, type, name, message, occurred_at, received_at, facts, sealed)"
             " SELECT gen_random_uuid(), id, gen_random_uuid(), 2, CASE WHEN n %% 3 = 0 THEN %s::uuid ELSE %s::uuid END,"
             " gen_random_uuid(), %s - random() * interval '365 days', now(), jsonb_build_object('revenue',"
             " round((random() * 100)::numeric, 2), 'coupon', 'c' || floor(random() * 5), 'products', (SELECT jsonb_agg("
-            " jsonb_build_object('category', 'c' || k, 'quantity', k)) FROM generate_series(1, 8) k)), ''"
-            " FROM identity_profile, generate_series(1, %s) n",
+            " jsonb_build_object('category', 'c' || k, 'quantity', k)) FROM generate_series(1, 4) k)), ''"
+            " FROM fresh, generate_series(1, %s) n",
             [digest("Product Viewed"), digest(ORDERED), NOW, EVENTS],
         )
+        cursor.execute("DROP TABLE fresh")
         for table in ("identity_profile", "identity_record", "events_event"):
             cursor.execute(f"ANALYZE {table}")
-        for number, rule in enumerate(RULES):
-            segment(f"s{number}", rule)
         cursor.execute("SELECT id FROM identity_profile ORDER BY id")
         return [row[0] for row in cursor.fetchall()]
 
 
-def timed(act) -> float:
+def timed(act: Callable[[], object]) -> float:
+    """Milliseconds."""
     start = time.perf_counter()
     act()
-    return time.perf_counter() - start
+    return 1000 * (time.perf_counter() - start)
 
 
-def test_live(base: list) -> None:
+def members(statement: str, values: Sequence[object]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return len(cursor.fetchall())
+
+
+def test_segments(catalogue: None) -> None:
+    peer = "hand-written SQL of the same segment, its members only"
+    with section("segments", "Segments", peer=peer) as found:
+        for people in growth(1_000):
+            everybody = grown(people)
+            data = f"{people:,} people, {people * EVENTS:,} events, {len(RULES)} segments"
+            live(found, data, everybody)
+            set_based(found, data)
+
+
+def live(found: Section, data: str, everybody: list[UUID]) -> None:
+    """Touched people at once, and one by one."""
     dice = Random(3)
-    orders = snapshot.current().event_name(ORDERED)
-    batches = [dice.sample(base, min(BATCH, len(base))) for _ in range(6)]
+    changes = Changes(events={snapshot.current().event_name(ORDERED)})
+    batches = [dice.sample(everybody, BATCH) for _ in range(4)]
     refresh(batches[0], at=NOW)
-    first = [timed(lambda b=batch: refresh(b, at=NOW)) for batch in batches[1:4]]
-    again = [timed(lambda b=batch: refresh(b, at=NOW)) for batch in batches[1:4]]
-    changes = Changes(events={orders})
-    narrow = [timed(lambda b=batch: refresh(b, at=NOW, changed=changes)) for batch in batches[1:4]]
-    one = [timed(lambda p=p: refresh([p], at=NOW, changed=changes)) for p in dice.sample(base, 50)]
-    print(f"\n{len(RULES)} segments, {EVENTS} events a person, {BATCH} people a batch")
-    print(f"refresh, all entering     {statistics.median(first) * 1e3:8.1f} ms")
-    print(f"refresh, nothing moves    {statistics.median(again) * 1e3:8.1f} ms")
-    print(f"refresh, after an order   {statistics.median(narrow) * 1e3:8.1f} ms")
-    processor = time.process_time()
-    refresh(batches[1], at=NOW)
-    print(f"  of which in Python      {(time.process_time() - processor) * 1e3:8.1f} ms of processor time")
-    print(f"refresh of one person     {statistics.median(one) * 1e3:8.1f} ms")
-    if os.environ.get("BENCH_PROFILE"):
-        profile = cProfile.Profile()
-        profile.runcall(refresh, batches[1], at=NOW)
-        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+
+    def median(act: Callable[[list[UUID]], object], several: Sequence[list[UUID]]) -> float:
+        return statistics.median(timed(lambda each=each: act(each)) for each in several)
+
+    entering = median(lambda batch: refresh(batch, at=NOW), batches[1:])
+    narrow = median(lambda batch: refresh(batch, at=NOW, changed=changes), batches[1:])
+    one = median(
+        lambda batch: refresh(batch, at=NOW, changed=changes), [[person] for person in dice.sample(everybody, 50)]
+    )
+    found.add(f"live, {BATCH} people at once, all entering", data=data, ours=entering, unit="ms")
+    found.add(f"live, {BATCH} people at once, after an order", data=data, ours=narrow, unit="ms")
+    found.add("live, one person, after an order", data=data, ours=one, unit="ms")
 
 
-def test_set_based(base: list) -> None:
-    orders = snapshot.current().event_name(ORDERED)
-    by_hand = [orders, NOW - timedelta(days=90), NOW]
+def set_based(found: Section, data: str) -> None:
+    """A build of one segment, and of all."""
+    by_hand = [snapshot.current().event_name(ORDERED), NOW - timedelta(days=90), NOW]
     sql, params = compile_rule(program.current().nodes["s2"], NOW, others={})
-
-    def run(statement: str, values: list) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return len(cursor.fetchall())
-
-    hand = min(timed(lambda: run(BY_HAND, by_hand)) for _ in range(3))
-    ours = min(timed(lambda: run(sql, params)) for _ in range(3))
+    hand = min(timed(lambda: members(BY_HAND, by_hand)) for _ in range(3))
+    ours = min(timed(lambda: members(sql, params)) for _ in range(3))
+    found.add("members of one segment, and when each will leave", data=data, ours=ours, limit=hand, unit="ms")
     with transaction.atomic():
-        whole = timed(lambda: rebuild(at=NOW))
-        check = timed(lambda: rebuild(check=True, at=NOW))
-    print(f"\n{PEOPLE} people, {PEOPLE * EVENTS} events, one segment of a sum in a window")
-    print(f"hand-written SQL, members {hand * 1e3:8.1f} ms")
-    print(f"ours, members and flips   {ours * 1e3:8.1f} ms   {ours / hand:.2f} times the hand-written")
-    print(f"rebuild of {len(RULES)} segments    {whole * 1e3:8.1f} ms")
-    print(f"the same as a check       {check * 1e3:8.1f} ms")
-
-
-if __name__ == "__main__":
-    raise SystemExit(pytest.main([__file__, "-s", "-q"]))
+        found.add("rebuild of all segments", data=data, ours=timed(lambda: rebuild(at=NOW)), unit="ms")
