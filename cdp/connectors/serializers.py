@@ -75,14 +75,15 @@ class Events(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any] | list[dict[str, Any]]:
         """What was given. Raises ValidationError."""
         listed = data if isinstance(data, list) else [data]
-        wrong = {n: ["This is not an object."] for n, one in enumerate(listed) if not isinstance(one, dict)}
+        wrong = {str(n): ["This is not an object."] for n, one in enumerate(listed) if not isinstance(one, dict)}
         if wrong and not isinstance(data, list):
             raise serializers.ValidationError("This is neither an object nor a list of objects.", code="not_a_dict")
         if wrong:
             raise serializers.ValidationError(wrong, code="not_a_dict")
         if len(listed) > settings.MAX_BATCH_EVENTS:
             raise serializers.ValidationError("There are too many objects in one request.", code="max_length")
-        return data
+        given: dict[str, Any] | list[dict[str, Any]] = data
+        return given
 
 
 class UpdateProfileSerializer(serializers.Serializer[Any]):
