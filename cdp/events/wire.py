@@ -251,7 +251,10 @@ def _failure(environ: Environ, error: Exception) -> Answer:
         and refused is not _FAULT
     ):
         return _PIXEL  # an image in a page or a mail: it shows whatever happens
-    headers = [*_JSON, ("Retry-After", str(refused.retry_after))] if refused.status in {429, 503} else list(_JSON)
+    headers = list(_JSON)
+    if refused.status in {429, 503}:
+        # Exposed, or a page of another origin cannot read it.
+        headers += [("Retry-After", str(refused.retry_after)), ("Access-Control-Expose-Headers", "Retry-After")]
     if refused.status == 405:
         headers.append(("Allow", "POST, OPTIONS"))
     body = msgspec.json.encode({"code": refused.code, "message": refused.message})

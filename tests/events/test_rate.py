@@ -24,6 +24,7 @@ def test_a_source_over_its_rate_is_told_when_to_come_back(call: Call, settings: 
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     assert answers[3].json()["code"] == "rate_limited"
     assert 1100 < int(answers[3].headers["Retry-After"]) <= 1200
+    assert answers[3].headers["Access-Control-Expose-Headers"] == "Retry-After"  # or a browser's SDK cannot read it
 
 
 def test_without_a_limit_no_bucket_is_asked(shop: Shop) -> None:
