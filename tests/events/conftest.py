@@ -20,6 +20,8 @@ from cdp.sources import create
 from cdp.sources.lookup import SourceInfo, info_of
 from tests.servers import Server, server  # noqa: F401
 
+pytest.register_assert_rewrite("tests.events.browsing", "tests.events.sdk_calls")
+
 ADMIN = audit.Actor("user", "test")
 
 
