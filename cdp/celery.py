@@ -31,7 +31,7 @@ class Job(Task):  # type: ignore[type-arg]  # not subscriptable at run time
         return result
 
 
-class Reports(bootsteps.StartStopStep):  # type: ignore[misc]
+class Reports(bootsteps.StartStopStep):
     """Lets the worker of jobs report itself for as long as it runs (`cdp.operations.reporting`)."""
 
     def start(self, parent: Any) -> None:

@@ -76,7 +76,7 @@ def _page(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 class _Door:
     """Unfold's look for Django's views."""
 
-    template_name = "access/_door.html"
+    template_name: Any = "access/_door.html"
     said: dict[str, Any] = {}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class AskForm(PasswordResetForm):
         super().__init__(*args, **kwargs)
         self.fields["email"].widget = UnfoldAdminEmailInputWidget(attrs={"autocomplete": "email"})
 
-    def send_mail(
+    def send_mail(  # type: ignore[override]  # Django calls it with these, by position
         self,
         subject: str,
         template: str,

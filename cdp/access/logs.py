@@ -93,7 +93,7 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         # A copy, since other handlers may want the exception; `exc_text` is the cached rendering with values.
-        without = {"exc_info": None, "exc_text": None, "stack_info": None, "_where": _where(record)}
+        without: dict[str, Any] = {"exc_info": None, "exc_text": None, "stack_info": None, "_where": _where(record)}
         if not isinstance(record.msg, dict):  # not ours: its template alone, and nothing in it that looks like a value
             without |= {"msg": _VALUES.sub(WITHHELD, str(record.msg))[:300], "args": ()}
         shown = logging.makeLogRecord(record.__dict__ | without)

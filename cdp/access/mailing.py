@@ -23,7 +23,8 @@ class Files(FileBackend):
     def __init__(self, *args: Any, file_path: str | Path | None = None, **kwargs: Any) -> None:
         path = Path(file_path or settings.EMAIL_FILE_PATH or settings.DATA_DIR / "mail")
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        super().__init__(*args, file_path=str(path), **kwargs)
+        kwargs["file_path"] = str(path)
+        super().__init__(*args, **kwargs)
 
 
 def send(to: str, template: str, context: Mapping[str, Any]) -> None:

@@ -83,9 +83,9 @@ class AlertAdmin(ReadOnlyAdmin):
         """With the reader's own subscription."""
         subscribed = Subscriber.objects.filter(user=request.user.pk).exists()
         address = getattr(request.user, "email", "")
-        return super().changelist_view(
-            request, {**(extra_context or {}), "subscribed": subscribed, "has_address": bool(address)}
-        )
+        more = {"subscribed": subscribed, "has_address": bool(address)}
+        response: HttpResponse = super().changelist_view(request, {**(extra_context or {}), **more})
+        return response
 
     def get_urls(self) -> list[URLPattern]:
         """And the two buttons."""

@@ -15,7 +15,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
     kind = serializers.ChoiceField(choices=list(KINDS))
     severity = serializers.ChoiceField(choices=["warning", "critical"], read_only=True)
-    source = serializers.SerializerMethodField()
+    source = serializers.SerializerMethodField()  # type: ignore[assignment]  # a field, not the attribute of fields
     title = serializers.CharField(read_only=True)
     remedy = serializers.CharField(read_only=True)
 

@@ -1,7 +1,7 @@
 """What is looked at, and what is then found: each check answers with the conditions that hold now."""
 
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -106,7 +106,7 @@ def processes(now: datetime) -> list[Finding]:
     ]
 
 
-ALL: tuple[tuple[Collection[str], Check], ...] = (
+ALL: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("source_quiet", "source_broken"), sources),
     (("delay", "backlog", "sequencer"), flow),
     (("disk",), disk),

@@ -61,11 +61,16 @@ def broker() -> dict[str, int] | None:
     try:
         with link:
             link.ensure_connection(max_retries=1, timeout=2)
-            channel = link.default_channel
+            channel: Any = link.default_channel
             found = dict.fromkeys(QUEUES, 0)
             for name in QUEUES:
-                with suppress(link.channel_errors):  # a queue that nobody has used yet is not there
+                with suppress(*link.channel_errors):  # a queue that nobody has used yet is not there
                     found[name] = int(channel.queue_declare(queue=name, passive=True).message_count)
             return found
-    except (OSError, KombuError, OperationalError, *link.connection_errors):
+    except _away(link):
         return None
+
+
+def _away(link: Connection) -> tuple[type[BaseException], ...]:
+    """What a broker that does not answer is told by."""
+    return (OSError, KombuError, OperationalError, *link.connection_errors)

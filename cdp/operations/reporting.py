@@ -47,7 +47,12 @@ def flush() -> int:
     if not samples:
         return 0
     labels = [json.dumps(sample.labels) for sample in samples]
-    columns = [[it.name for it in samples], labels, [it.part for it in samples], [float(it.n) for it in samples]]
+    columns: list[Any] = [
+        [it.name for it in samples],
+        labels,
+        [it.part for it in samples],
+        [float(it.n) for it in samples],
+    ]
     try:
         with connection.cursor() as cursor:
             cursor.execute(_ADD, columns)
@@ -74,7 +79,7 @@ def figures() -> dict[str, Any]:
 
 def alive(id: UUID, kind: str, *, started_at: datetime, at: datetime) -> None:
     """Says that this process lives."""
-    said = [id, kind, socket.gethostname()[:64], os.getpid(), VERSION, started_at, at, json.dumps(figures())]
+    said: list[Any] = [id, kind, socket.gethostname()[:64], os.getpid(), VERSION, started_at, at, json.dumps(figures())]
     with connection.cursor() as cursor:
         cursor.execute(_ALIVE, said)
 

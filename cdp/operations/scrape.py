@@ -7,8 +7,9 @@ process, or everything counts double. A scrape costs a dozen small queries.
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
@@ -32,7 +33,7 @@ WHERE datname = current_database() AND backend_type = 'client backend' GROUP BY 
 """
 
 
-def gauge(name: str, help: str, values: dict[tuple[str, ...], float], labels: tuple[str, ...] = ()) -> Metric:
+def gauge(name: str, help: str, values: Mapping[Any, float], labels: tuple[str, ...] = ()) -> Metric:
     """A gauge family from its values by label values."""
     family = GaugeMetricFamily(name, help, labels=labels)
     for labelled, value in values.items():
@@ -110,8 +111,8 @@ def house(now: datetime) -> Iterator[Metric]:
     yield gauge("cdp_process_threads", "Threads of Python", each["threads"], labels)
     yield gauge("cdp_process_vault_keys", "Record keys in memory", each["vault_keys"], labels)
     cpu = CounterMetricFamily("cdp_process_cpu_seconds", "Processor time", labels=labels)
-    for place, seconds in each["cpu_seconds"].items():
-        cpu.add_metric(place, seconds)
+    for labelled, seconds in each["cpu_seconds"].items():
+        cpu.add_metric(labelled, seconds)
     yield cpu
     jobs = queues.broker()
     yield gauge("cdp_broker_up", "Whether the broker answers", {(): float(jobs is not None)})

@@ -37,7 +37,7 @@ def test_user_and_password_are_unescaped() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mail.example.com:25", "http://x", "smtp://", "smtp://x:99999999", "smtp://x?tls=maybe"]
+    "url", ["mail.example.com:25", "http://x", "smtp://:25", "smtp://x:99999999", "smtp://x?tls=maybe"]
 )
 def test_what_is_no_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
