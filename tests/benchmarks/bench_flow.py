@@ -88,7 +88,7 @@ def _begin(source: SourceInfo, people: int) -> None:
         _settled()
     for name, rule in flow_world.SEGMENTS.items():
         define(name, rule, by=SYSTEM, at=datetime.now(UTC), key=name)
-    define("redeemers", {"event": "Coupon Redeemed"}, by=SYSTEM, at=datetime.now(UTC), key="redeemers")
+    define("appliers", {"event": "Coupon Applied"}, by=SYSTEM, at=datetime.now(UTC), key="appliers")
     with connection.cursor() as cursor:
         for table in (
             "events_event",
@@ -169,13 +169,13 @@ def _load(web: Server, key: str, people: int, rate: float, seconds: float) -> "s
 
 
 def _visible(found: Section, web: Server, source: SourceInfo, key: str, people: int) -> None:
-    """Known people redeem a coupon each, for the first time, while a tenth of the rate flows; a reader looks for each of them."""
+    """Known people apply a coupon each, for the first time, while a tenth of the rate flows; a reader looks for each of them."""
     rate = RATE / 10
     load = _load(web, key, people, rate, PROBES / 5 + 5)
     time.sleep(3)
     digests = blind.index_many("user_id", [f"{source.namespace}\0r-{n}" for n in range(min(people, PROBES))])
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM segments_segment WHERE key = 'redeemers'")
+        cursor.execute("SELECT id FROM segments_segment WHERE key = 'appliers'")
         (segment,) = cursor.fetchone()
         cursor.execute("SELECT key_digest, profile_id FROM identity_record WHERE key_digest = ANY(%s)", [digests])
         profile = dict(cursor.fetchall())
@@ -186,7 +186,7 @@ def _visible(found: Section, web: Server, source: SourceInfo, key: str, people: 
     reader.start()
     with Probe(web.port, key) as probe:
         for n, digest in enumerate(digests):
-            probe.redeem(n)
+            probe.apply(n)
             acked[profile[digest]] = time.perf_counter()
             time.sleep(0.2)
     until = time.monotonic() + 30
@@ -222,7 +222,7 @@ def _look(segment: UUID, acked: dict[UUID, float], seen: dict[UUID, float], done
 
 
 class Probe:
-    """One kept connection that redeems coupons."""
+    """One kept connection that applies coupons."""
 
     def __init__(self, port: int, key: str) -> None:
         self._wire, self._key = socket.create_connection(("127.0.0.1", port)), key
@@ -233,10 +233,10 @@ class Probe:
     def __exit__(self, *_: Any) -> None:
         self._wire.close()
 
-    def redeem(self, person: int) -> None:
+    def apply(self, person: int) -> None:
         """One event, acked when this returns."""
         event = {
-            "type": "track", "event": "Coupon Redeemed", "userId": f"r-{person}", "messageId": f"probe-{time.time_ns()}",
+            "type": "track", "event": "Coupon Applied", "userId": f"r-{person}", "messageId": f"probe-{time.time_ns()}",
         }  # fmt: skip
         self._wire.sendall(request("/v1/track", self._key, event))
         answer = self._wire.recv(4096)

@@ -28,7 +28,8 @@ def identify(person: int, *, run: str, tier: int = 0) -> Event:
     return {
         "type": "identify", "userId": f"{run}-{person}", "anonymousId": f"a-{run}-{person}",
         "traits": {
-            "email": f"{run}.{person}@example.com", "phone": f"+1202555{person % 10_000:04d}" if person % 3 == 0 and person < 10_000 else None,
+            "email": f"{run}.{person}@example.com",
+            "phone": f"+1202555{person:04d}" if person % 3 == 0 and person < 10_000 else None,
             "firstName": "Alice", "lastName": f"Number {person}", "country": COUNTRIES[person % 6], "age": 18 + person % 60,
             "plan": ("free", "basic", "plus", "max")[(person + tier) % 4],
         },
