@@ -4,10 +4,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from cdp.access import front, sign_in
-from cdp.access.docs_page import docs
 from cdp.operations import health
 
 handler400 = "cdp.access.problems.bad_request"
@@ -21,10 +20,10 @@ def gpc(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"gpc": True, "lastUpdate": "2026-01-01"})
 
 
-# Each room's `urls.py` holds its part of /api/v1/. Django tries them in this order: profiles are asked for most.
+# Each room's `urls.py` holds its part of /api/v1/.
 ROOMS = [
-    "cdp.console.urls",
     "cdp.sources.urls",
+    "cdp.console.urls",
     "cdp.alerts.urls",
     "cdp.catalogue.urls",
     "consent.urls",
@@ -43,7 +42,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include([path("", include(room)) for room in ROOMS])),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", docs, name="docs"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path(".well-known/gpc.json", gpc),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
