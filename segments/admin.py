@@ -1,5 +1,6 @@
 """Admin pages: segments with their live sizes, the rule with a preview while it is edited, and members."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -34,6 +35,29 @@ _EXAMPLE = {
 }
 
 
+# What a condition speaks of comes first; PostgreSQL keeps the keys of an object in an order of its own.
+_SUBJECTS = ("all", "any", "not", "trait", "event", "segment", "consent")
+
+
+class RuleField(forms.JSONField):
+    """A rule as people read it: over several lines, what it speaks of before what it asks."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """The text to edit; what could not be read stays as it was typed."""
+        text = super().prepare_value(_ordered(value))
+        try:
+            return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        except (TypeError, ValueError):
+            return text
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, dict):
+        names = sorted(value, key=lambda name: _SUBJECTS.index(name) if name in _SUBJECTS else len(_SUBJECTS))
+        return {name: _ordered(value[name]) for name in names}
+    return [_ordered(it) for it in value] if isinstance(value, list) else value
+
+
 class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
     """A rule as JSON, checked as it is saved: each fault names its place and what to do."""
 
@@ -41,7 +65,7 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=UnfoldAdminSelectWidget,
         help_text="What the segment is for. People who do not permit it are counted as withheld and never listed.",
     )
-    rule = forms.JSONField(
+    rule = RuleField(
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false", "style": "font-family: monospace"}),
         encoder=None,
         help_text="The language is described in docs/segments.md; its JSON Schema is at /api/v1/segments/schema/.",
@@ -50,6 +74,7 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Segment
         fields = ["name", "key", "description", "purpose", "rule", "enabled"]
+        widgets = {"description": UnfoldAdminTextareaWidget(attrs={"rows": 3})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +120,7 @@ class SegmentAdmin(AuditedAdmin):
         editable = (None, {"fields": ["name", "key", "description", "purpose", "enabled", "rule"]})
         if obj is None:
             return [editable]
-        return [("Now", {"fields": ["condition", "sizes", "version", "built_at", "updated_at"]}), editable]
+        return [("Now", {"fields": ["condition", "sizes", ("version", "built_at", "updated_at")]}), editable]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Others refer to it by its key, so that stays."""

@@ -219,7 +219,7 @@ def _became(
         return None
     began = processed - _TOGETHER
     found: dict[str, Any] = {"record": str(record.id), "new_record": record.created_at >= began, "happened": []}
-    profile = Profile.objects.filter(pk=record.profile_id).first()
+    profile = Profile.objects.filter(pk=record.profile_id).first() if record.profile_id else None
     if profile is None:
         return found
     found |= {"new_profile": profile.created_at >= began, "records": profile.records}

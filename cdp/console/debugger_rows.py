@@ -156,7 +156,7 @@ def latest(
     if "stored" in choice.states:
         name = snapshot.current().event_name(choice.name) if choice.name else None
         found, further = stream.stored(sources, LIMIT, after=after, before=before, type=choice.type, name=name)
-        rows += [of_stored(it, viewer) for it in found]
+        rows += [row for it in found if (row := of_stored(it, viewer))["type"] == choice.type or not choice.type]
     lower = max(filter(None, (after, further)), default=None)  # beyond that, stored events have not been read yet
     if "rejected" in choice.states:
         refused = stream.refused(sources, LIMIT, after=lower, before=before)

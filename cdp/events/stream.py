@@ -115,10 +115,14 @@ def stored(
 ) -> tuple[list[TimelineEvent], UUID | None]:
     """The latest stored events of these sources between two ids, opened, newest first; and the id before which to go on
     looking, None when there is nothing further."""
-    kind = Event.Type[type.upper()].value if type else None
-    sought = {"after": after or UUID(int=0), "before": before or LAST, "window": WINDOW, "limit": limit}
+    # A merge is stored as an alias of more than two ids; whoever asks for one of the two sorts them out.
+    kind = Event.Type["ALIAS" if type == "merge" else type.upper()].value if type else None
+    sought: dict[str, Any] = {
+        "after": after or UUID(int=0), "before": before or LAST, "window": WINDOW, "limit": limit,
+        "sources": list(source_ids), "type": kind, "name": name,
+    }  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.execute(_STORED, {**sought, "sources": list(source_ids), "type": kind, "name": name})
+        cursor.execute(_STORED, sought)
         rows = cursor.fetchall()
     read, oldest = rows[0][-2:]
     found = opened_rows([row[:-2] for row in rows if row[0] is not None])

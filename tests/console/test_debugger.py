@@ -10,7 +10,8 @@ from django.test import Client
 
 from cdp.audit import SYSTEM
 from cdp.audit.models import Pending
-from cdp.events.accept import accept, reject
+from cdp.events.accept import Arrival, Offer, accept, written
+from cdp.events.shape import TYPES
 from cdp.pipeline.batch import run_batch
 from cdp.sources import lookup
 from cdp.sources.create import create
@@ -150,7 +151,7 @@ def test_where_the_person_does_not_permit_it_a_steward_sees_the_shape_alone(shop
 def test_a_rejection_says_why_and_what_to_do(shop: Source) -> None:
     client = signed_in("admin")
     send(shop, {"type": "track", "userId": BOB.user_id, "properties": {"revenue": 1, "email": BOB.email}})
-    reject(lookup.info_of(shop), b"{broken", "malformed", received_at=datetime.now(UTC))
+    written(Offer.of_unreadable(lookup.info_of(shop), b"{broken", "malformed", Arrival(datetime.now(UTC))))
     broken, nameless = rows(client)
     assert (nameless["state"], nameless["reason"], nameless["field"]) == ("rejected", "missing_event", "event")
     said = detail(client, nameless)
@@ -186,7 +187,10 @@ def test_filters_and_pages(shop: Source) -> None:
     send(shop, ORDER, {"type": "page", "name": "Home", "userId": ALICE.user_id}, {**ORDER, "event": "Secret plan"})
     work()
     assert len(rows(client)) == 3
-    assert [row["type"] for row in rows(client, type="page")] == ["page"]
+    for kind in TYPES:
+        assert [row["type"] for row in rows(client, type=kind)] == {"page": ["page"], "track": ["track"] * 2}.get(
+            kind, []
+        )
     assert [row["name"] for row in rows(client, name="Secret plan")] == ["Secret plan"]
     assert rows(client, states=["rejected"]) == []
     assert rows(client, source=str(uuid4())) == []
