@@ -4,9 +4,10 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView
 
 from cdp.access import front, sign_in
+from cdp.access.docs_page import docs
 from cdp.operations import health
 
 handler400 = "cdp.access.problems.bad_request"
@@ -42,7 +43,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include([path("", include(room)) for room in ROOMS])),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", docs, name="docs"),
     path(".well-known/gpc.json", gpc),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

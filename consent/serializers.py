@@ -4,10 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from cdp.catalogue.identifiers import KINDS
 from consent.models import Basis, Notice, Purpose, Status
 
 
+@example({"key": "newsletter", "name": "Newsletter", "description": "Offers by e-mail", "basis": "consent"})
 class PurposeSerializer(serializers.ModelSerializer[Purpose]):
     """A purpose of processing."""
 
@@ -18,6 +20,9 @@ class PurposeSerializer(serializers.ModelSerializer[Purpose]):
         extra_kwargs = {"key": {"validators": []}, "name": {"required": False}}
 
 
+@example(
+    {"purpose": "newsletter", "version": "2026-03", "language": "en", "text": "May we write you about new offers?"}
+)
 class NoticeSerializer(serializers.ModelSerializer[Notice]):
     """The exact text that people were shown, and its SHA-256."""
 
@@ -51,6 +56,17 @@ class WhoSerializer(serializers.Serializer[Any]):
     namespace = serializers.SlugField(max_length=60, required=False, default="main")
 
 
+@example(
+    {
+        "kind": "email",
+        "value": "alice@example.com",
+        "purpose": "newsletter",
+        "status": "granted",
+        "notice_version": "2026-03",
+        "channel": "web",
+        "method": "form",
+    }
+)
 class ConsentSerializer(WhoSerializer):
     """A statement. `id` makes it safe to send again: the same id and purpose is one statement."""
 
@@ -74,6 +90,7 @@ class RecordedSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
 
 
+@example({"kind": "email", "value": "alice@example.com", "purpose": "newsletter"})
 class CheckSerializer(WhoSerializer):
     """A question: is this purpose permitted for this person, at `at` (default: now), as known at `known_at`?"""
 

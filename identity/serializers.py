@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from identity.models import Constraint, Merge
 
 
@@ -16,6 +17,13 @@ class MergeSerializer(serializers.ModelSerializer[Merge]):
         read_only_fields = fields
 
 
+@example(
+    {
+        "left_id": "019c2f6e-5b1a-7c3d-8e4f-0a1b2c3d4e5f",
+        "right_id": "019c2f6e-6c2b-7d4e-9f50-1b2c3d4e5f60",
+        "verdict": "cannot_link",
+    }
+)
 class ConstraintSerializer(serializers.ModelSerializer[Constraint]):
     """What a person decided about two records."""
 
@@ -25,6 +33,7 @@ class ConstraintSerializer(serializers.ModelSerializer[Constraint]):
         read_only_fields = ("id", "actor", "at")
 
 
+@example({"profile_id": "019c2f6e-5b1a-7c3d-8e4f-0a1b2c3d4e5f", "records": ["019c2f6e-6c2b-7d4e-9f50-1b2c3d4e5f60"]})
 class UnmergeSerializer(serializers.Serializer[Any]):
     """Which records of a profile are somebody else."""
 

@@ -4,10 +4,24 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from segments.models import Segment
 from segments.program import words
 
 
+@example(
+    {
+        "key": "dutch-big-spenders",
+        "name": "Dutch big spenders",
+        "rule": {
+            "all": [
+                {"trait": "country", "is": "NL"},
+                {"event": "Order Completed", "sum": {"of": "revenue", "gte": 100}, "within": {"days": 30}},
+            ]
+        },
+        "purpose": "operate",
+    }
+)
 class SegmentSerializer(serializers.ModelSerializer[Segment]):
     """A segment. `rule`: see `segments/schema/`; `built_at`: null while its members are being built."""
 
@@ -28,6 +42,7 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
         return words(segment.rule)
 
 
+@example({"description": "For the spring campaign", "enabled": True})
 class ChangeSerializer(serializers.Serializer[Any]):
     """What can be changed of a segment."""
 
@@ -60,6 +75,7 @@ class PastMembersSerializer(SizeSerializer):
     next = serializers.CharField(allow_null=True)
 
 
+@example({"rule": {"trait": "country", "in": ["NL", "BE"]}, "purpose": "operate"})
 class PreviewRequestSerializer(serializers.Serializer[Any]):
     """A rule that need not be saved."""
 

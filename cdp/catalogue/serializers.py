@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from cdp.catalogue.identifiers import KINDS
 from cdp.catalogue.models import Field
 from cdp.catalogue.snapshot import FieldInfo
@@ -21,6 +22,7 @@ class FieldSerializer(serializers.Serializer[FieldInfo]):
     builtin = serializers.BooleanField()
 
 
+@example({"scope": "trait", "name": "plan", "type": "text", "data_class": "fact"})
 class DeclarationSerializer(serializers.Serializer[Any]):
     """What to declare. An event's name: scope `event`, type `name`, class `fact`."""
 

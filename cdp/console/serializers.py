@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from cdp.catalogue.identifiers import KINDS
 from cdp.console.reveal import SHORTEST_REASON
 
@@ -141,6 +142,7 @@ class AskedIdentifierSerializer(Plain):
     value = serializers.CharField(max_length=500, trim_whitespace=True)
 
 
+@example({"kind": "email", "value": "alice@example.com"})
 class LookupSerializer(Plain):
     """One of three: `kind` and `value`; `identifiers` of one person, tried in order until one is known; `lookups` of many
     people, each answered."""
@@ -161,6 +163,7 @@ class LookupSerializer(Plain):
         return asked
 
 
+@example({"ids": ["019c2f6e-5b1a-7c3d-8e4f-0a1b2c3d4e5f", "019c2f6e-6c2b-7d4e-9f50-1b2c3d4e5f60"]})
 class BulkSerializer(Plain):
     """Which profiles."""
 
@@ -264,6 +267,7 @@ class PurposeConsentSerializer(Plain):
     entries = LedgerEntrySerializer(many=True)
 
 
+@example({"purpose": "operate", "reason": "Answering ticket 4711"})
 class RevealSerializer(Plain):
     """Why identifying values are to be opened."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from cdp.events.models import Rejection
 from cdp.events.replay import LIMIT
 from cdp.events.shape import REASONS
@@ -35,6 +36,7 @@ class RejectionSerializer(serializers.ModelSerializer[Rejection]):
         return REASONS.get(rejection.reason, "")
 
 
+@example({"ids": ["019c2f6e-5b1a-7c3d-8e4f-0a1b2c3d4e5f"]})
 class ReplaySerializer(serializers.Serializer[Any]):
     """Which rejections to offer again."""
 

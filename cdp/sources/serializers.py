@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
+from cdp.access.examples import example
 from cdp.sources.create import BASES
 from cdp.sources.models import Source
 
@@ -41,6 +42,7 @@ class SourceSerializer(serializers.ModelSerializer[Source]):
         read_only_fields = ["id", "key_prefix", "created_at"]
 
 
+@example({"name": "webshop", "kind": "http", "purposes": [{"purpose": "operate", "basis": "contract"}]})
 class NewSourceSerializer(serializers.ModelSerializer[Source]):
     """What a source is made from. Without `purposes` it serves `operate` on the basis `contract`."""
 
@@ -53,6 +55,7 @@ class NewSourceSerializer(serializers.ModelSerializer[Source]):
         fields = ["name", "kind", "purposes", "priority", "region", "namespace"]
 
 
+@example({"priority": 70, "enabled": True})
 class SourceChangeSerializer(serializers.ModelSerializer[Source]):
     """What of a source can be changed."""
 
