@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -29,20 +29,17 @@ _EXAMPLE = OpenApiExample(
         "transactional_data": {"event": "Order Completed", "id": "o-1", "revenue": 25.5, "currency": "EUR"},
     },
 )
-_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Sent again with the same key, nothing happens twice."
-)
 
 
 class UpdateProfileView(View):
     """What another system knows of one customer."""
 
     scopes = {"POST": "update:write"}
+    problems = {"POST": (404, 503)}
 
     @extend_schema(
         operation_id="update_profile",
         request=UpdateProfileSerializer,
-        parameters=[_KEY],
         responses={202: UpdatedSerializer},
         examples=[_EXAMPLE],
     )

@@ -156,4 +156,5 @@ def test_the_description_has_it(shop: Source) -> None:
     schema = Client().get("/api/schema/?format=json").json()
     operation = schema["paths"]["/api/v1/update_profile"]["post"]
     assert operation["x-scope"] == "update:write"
-    assert {"202", "400", "401", "403"} <= operation["responses"].keys()
+    assert {"202", "400", "401", "403", "404", "409", "413", "503"} <= operation["responses"].keys()
+    assert [one["name"] for one in operation["parameters"]] == ["Idempotency-Key"]
