@@ -310,7 +310,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["cdp.access.permission.ScopeRequired"],
     "DEFAULT_PAGINATION_CLASS": "cdp.access.pagination.CursorPagination",
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["cdp.access.rendering.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["cdp.access.body.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "cdp.access.openapi.Schema",
     "EXCEPTION_HANDLER": "cdp.access.problems.handler",

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -77,7 +76,7 @@ class NoticeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     serializer_class = NoticeSerializer
     queryset = Notice.objects.all()
 
-    def filter_queryset(self, queryset: QuerySet[Notice]) -> QuerySet[Notice]:
+    def filter_queryset(self, queryset: Any) -> Any:
         """A list's filters."""
         return queryset.filter(**NoticeFilter.of(self.request)) if self.action == "list" else queryset
 

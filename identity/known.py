@@ -200,7 +200,9 @@ def known(read: Sequence[Rows]) -> dict[UUID, Known]:
     records that are not remembered."""
     profiles, rows, evidence = read
     held = keys.load([row[0] for row in rows])
-    found = {row[0]: Known(*row, held=held) for row in profiles}
+    found = {}
+    for id, size, version, created_at, updated_at in profiles:
+        found[id] = Known(id, size, version, created_at, updated_at, held)
     for row in rows:
         if row[4] in found:
             found[row[4]].rows.append(row)

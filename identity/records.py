@@ -95,13 +95,18 @@ def _load(query: str, params: list[Any], *, openly: bool = True) -> list[Rec]:
         cursor.execute(query, params)
         rows = cursor.fetchall()
     held = keys.load([row[0] for row in rows if row[7] is not None]) if openly else {}
-    return [opened(row, held) if openly else Rec(*row[:6], {}, {}) for row in rows]
+    return [opened(row, held) if openly else _rec(row, {}, {}) for row in rows]
 
 
 def opened(row: tuple[Any, ...], held: Mapping[UUID, Key]) -> Rec:
     """A record from a row of `COLUMNS`. Raises KeyMissing, Unsealable."""
     traits = unseal_traits(row[0], row[7], held) if row[7] is not None else {}
-    return Rec(*row[:6], _decode(row[6]), traits)
+    return _rec(row, _decode(row[6]), traits)
+
+
+def _rec(row: tuple[Any, ...], facts: Stamped, traits: Stamped) -> Rec:
+    id, source_id, kind, digest, profile_id, first_seen = row[:6]
+    return Rec(id, source_id, kind, digest, profile_id, first_seen, facts, traits)
 
 
 def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key]) -> Stamped:

@@ -1,9 +1,10 @@
 """REST: merges/, merges/{id}/undo/, merges/unmerge/, constraints/."""
 
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.http import Http404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -60,7 +61,7 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     serializer_class = MergeSerializer
     queryset = Merge.objects.all()
 
-    def filter_queryset(self, queryset: QuerySet[Merge]) -> QuerySet[Merge]:
+    def filter_queryset(self, queryset: Any) -> Any:
         """A list's filters."""
         return queryset.filter(**MergeFilter.of(self.request)) if self.action == "list" else queryset
 
@@ -91,7 +92,7 @@ class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
     serializer_class = ConstraintSerializer
     queryset = Constraint.objects.all()
 
-    def filter_queryset(self, queryset: QuerySet[Constraint]) -> QuerySet[Constraint]:
+    def filter_queryset(self, queryset: Any) -> Any:
         """A list's filters."""
         if self.action != "list":
             return queryset

@@ -23,9 +23,8 @@ from cdp.database.together import together
 PREFIX = "cdp"
 NOTE_USE_EVERY = timedelta(minutes=1)
 _FIELDS = [field.attname for field in ApiKey._meta.concrete_fields]
-_BY_HASH = (
-    f"SELECT {', '.join(field.column for field in ApiKey._meta.concrete_fields)} FROM access_apikey WHERE hash = %s"
-)
+_COLUMNS = ", ".join(str(field.column) for field in ApiKey._meta.concrete_fields)
+_BY_HASH = f"SELECT {_COLUMNS} FROM access_apikey WHERE hash = %s"
 _noted: dict[UUID, datetime] = {}
 _lock = threading.Lock()
 

@@ -110,7 +110,8 @@ def permissions(person: Person) -> Answer:
 def groups(person: Person) -> Answer:
     """The groups that the person's records belong to."""
     found = groups_of(person.id, person.only)
-    return Answer([{"id": id, "first_seen": first, "last_seen": last} for id, first, last in found], {"groups"})
+    content = [{"id": it.group, "first_seen": it.first_seen, "last_seen": it.last_seen} for it in found]
+    return Answer(content, {"groups"}, set(person.record_ids))
 
 
 def _provenance(it: GoldenValue) -> dict[str, Any]:

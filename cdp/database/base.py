@@ -15,6 +15,9 @@ _SIGNS = select.POLLIN | select.POLLHUP | select.POLLERR | select.POLLNVAL
 class DatabaseWrapper(base.DatabaseWrapper):
     """See above."""
 
+    health_check_enabled: bool
+    health_check_done: bool
+
     def close_if_health_check_failed(self) -> None:
         """Closes a connection that the server has ended, so that the next query opens another."""
         if self.connection is None or not self.health_check_enabled or self.health_check_done:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from cdp.audit import SYSTEM
+from cdp.groups.models import Group, Member
 from cdp.vault import keys
 from cdp.vault.keys import commitments
 from identity.models import Record, Redirect
@@ -110,13 +111,16 @@ def test_expansions_add_to_the_answer(world: World, say: Callable[..., None]) ->
     say("news", "granted")
     dutch = define("Dutch", {"trait": "country", "is": "NL"}, by=SYSTEM, at=NOW, key="dutch")
     build(dutch.id, at=NOW)
+    company = Group.objects.create(digest=uuid4(), sealed_id=b"")
+    record = Record.objects.filter(profile_id=world.alice, source_id=world.shop.id).get()
+    Member.objects.create(group=company, record_id=record.id, source_id=world.shop.id, first_seen=NOW, last_seen=NOW)
     client = client_with("profiles:read", "consents:read")
     status, profile = get(client, f"profiles/{world.alice}/?expand=segments,consents,groups,records,provenance")
     assert status == 200
     assert [(it["key"], it["name"]) for it in profile["segment_list"]] == [("dutch", "Dutch")]
     news = next(it for it in profile["consents"] if it["purpose"] == "news")
     assert (news["allowed"], len(news["entries"])) == (True, 1)
-    assert (profile["groups"], len(profile["record_list"])) == ([], 2)
+    assert ([it["id"] for it in profile["groups"]], len(profile["record_list"])) == ([str(company.id)], 2)
     assert {"consents", "segments", "groups", "record.key"} <= set(entries("profile.read")[-1]["fields"])
     _, listed = get(client, "profiles/?expand=segments,consents")
     assert {it["id"]: [one["key"] for one in it["segment_list"]] for it in listed["results"]} == {
