@@ -11,6 +11,7 @@ from uuid import UUID
 
 from cdp.access.problems import Problem
 from cdp.catalogue import snapshot
+from cdp.catalogue.snapshot import SCOPES
 from cdp.console import shown
 from cdp.console.gate import Person
 from cdp.console.paths import chain
@@ -210,7 +211,7 @@ def events(
 def timeline_entries(person: Person, rows: Sequence[TimelineEvent]) -> Answer:
     """Events as the reader may see them."""
     catalogue = snapshot.current()
-    classes = {scope: catalogue.classes(scope) for scope in ("trait", "property", "context")}
+    classes = {scope: catalogue.classes(scope) for scope in SCOPES}
     sources = lookup.load({row.source_id for row in rows})
     content = []
     for row in rows:

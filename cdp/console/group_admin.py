@@ -43,7 +43,7 @@ class Groups(ChangeList):
 class GroupAdmin(ReadOnlyAdmin):
     """Companies, households and teams."""
 
-    list_display = ("what", "known", "people", "said", "changed")
+    list_display = ("what", "known", "people", "last_call", "changed")
     list_display_links = ("what",)
     list_before_template = "console/_group_lookup.html"
     sortable_by = ()
@@ -74,7 +74,7 @@ class GroupAdmin(ReadOnlyAdmin):
         return int(row.size.people)
 
     @admin.display(description="last call")
-    def said(self, row: Any) -> datetime | None:
+    def last_call(self, row: Any) -> datetime | None:
         """When a member last said that they belong to it."""
         seen: datetime | None = row.size.last_seen
         return seen

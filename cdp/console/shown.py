@@ -63,10 +63,10 @@ def event_name(it: TimelineEvent, label: str | None, *, open: bool) -> str | Non
 
 
 def event_body(it: TimelineEvent, classes: Mapping[str, Mapping[str, str]], *, open: bool) -> dict[str, Any]:
-    """What an event says: `properties` (or traits) and `context`. `classes`: of the scopes trait, property, context."""
+    """What an event says: `properties` (or traits) and `context`. `classes`: of the scopes trait, group, property, context."""
     facts = {path: content for path, content in it.facts.items() if path != "$context"}
     rest: Mapping[str, Any] = next((it.sealed[body] for body in _BODIES if isinstance(it.sealed.get(body), dict)), {})
-    scope = "trait" if it.type in ("identify", "group") else "property"
+    scope = {"identify": "trait", "group": "group"}.get(it.type, "property")
     found: dict[str, Any] = {"properties": _joined(facts, mask_traits(rest, classes[scope], open))}
     context = it.sealed.get("context") if isinstance(it.sealed.get("context"), dict) else {}
     found["context"] = _joined(it.facts.get("$context", {}), mask_traits(context or {}, classes["context"], open))

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import partial
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -34,10 +33,12 @@ def derive(groups: Collection[UUID], *, at: datetime, fresh_keys: bool = False) 
             empty.append(row)
             spent.append(row.key_id)
             continue
-        moved = not row.closed and (known.facts, known.sealed) != (row.known.facts, row.known.sealed)
-        row.known = known if moved else row.known
+        if row.closed:
+            continue  # its key is lost, and with it its name: there is nothing to seal anew
+        moved = (known.facts, known.sealed) != (row.known.facts, row.known.sealed)
+        row.known = known
         moved = rows.derive(row) or moved
-        if fresh_keys and not row.closed:
+        if fresh_keys:
             spent.append(row.key_id)
             row.key_id = uuid7()
         if moved or fresh_keys:
@@ -93,15 +94,23 @@ def _split(catalogue: snapshot.Catalogue, row: MemberRow) -> tuple[Stamped, Stam
     return facts, rest
 
 
+_TOUCHED = """
+SELECT id FROM groups_group WHERE key_id = ANY(%s::uuid[])
+   OR id IN (SELECT group_id FROM groups_member WHERE record_id = ANY(%s::uuid[]))
+ORDER BY digest FOR UPDATE
+"""
+
+
 def erase(record_ids: Collection[UUID], *, at: datetime) -> int:
     """Deletes what records said of groups and that they belong to them, in the caller's transaction, which holds the lock of
-    people; how many rows. The groups are derived from the members that are left, under new keys."""
+    people; how many rows. The groups are derived from the members that are left, under new keys.
+
+    An id may also be that of a group's key: after a restore everything is erased again whose key had been destroyed."""
+    ids = list(record_ids)
     with connection.cursor() as cursor:
-        ids: list[Any] = list(record_ids)
-        cursor.execute("SELECT DISTINCT group_id FROM groups_member WHERE record_id = ANY(%s::uuid[])", [ids])
+        # Locked first: whoever feeds one of these groups now is waited for, so that what they add is seen below.
+        cursor.execute(_TOUCHED, [ids, ids])
         touched = [row[0] for row in cursor.fetchall()]
-        # Whoever feeds one of these groups now is waited for: what they add must be seen below.
-        cursor.execute("SELECT id FROM groups_group WHERE id = ANY(%s::uuid[]) ORDER BY digest FOR UPDATE", [touched])
         cursor.execute("DELETE FROM groups_member WHERE record_id = ANY(%s::uuid[])", [ids])
         erased = int(cursor.rowcount)
     derive(touched, at=at, fresh_keys=True)

@@ -15,7 +15,7 @@ class Group(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     digest = models.UUIDField(unique=True)  # blind index of namespace and groupId
-    key_id = models.UUIDField(default=uuid7)  # the name of its key in the vault
+    key_id = models.UUIDField(default=uuid7, unique=True)  # the name of its key in the vault
     sealed_id = models.BinaryField()  # the groupId as sent
     # What each source said last, {source: {trait: [value, time]}}: declared facts here, all the rest in `sealed`.
     said = models.JSONField(default=dict)

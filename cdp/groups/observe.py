@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from cdp.groups import rows
-from cdp.groups.golden import Said
+from cdp.groups.golden import Said, Sources
 from cdp.groups.rows import GroupRow, MemberRow
 from cdp.ids import uuid7
 from cdp.vault import keys
@@ -71,7 +71,7 @@ def _groups(names: dict[UUID, str], *, at: datetime) -> list[GroupRow]:
     missing = names.keys() - {row.digest for row in found}
     if not missing:
         return found
-    made = [GroupRow(uuid7(), digest, uuid7(), names[digest], rows.Sources(), {}, {}) for digest in missing]
+    made = [GroupRow(uuid7(), digest, uuid7(), names[digest], Sources(), {}, {}) for digest in missing]
     rows.insert(made, keys.create([row.key_id for row in made]), at=at)
     return rows.load("digest", names, lock=lock)
 

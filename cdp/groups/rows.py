@@ -135,7 +135,8 @@ def load(column: str, ids: Collection[UUID], *, lock: str = "") -> list[GroupRow
 
 def _opened(row: Sequence[Any], key: keys.Key | None) -> GroupRow:
     id, digest, key_id, sealed_id, said, rest, facts, provenance = row
-    name, hidden = "", {}
+    name = ""
+    hidden: dict[str, Stamped] = {}
     if key is not None:
         name = str(sealed.unseal(key, sealed_id, aad=_name_aad(id)))
         hidden = sealed.unseal(key, rest, aad=_said_aad(id)) if rest is not None else {}

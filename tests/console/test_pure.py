@@ -67,6 +67,7 @@ def event(**more: object) -> TimelineEvent:
 
 CLASSES = {
     "trait": {"email": "identifying"},
+    "group": {"name": "identifying"},
     "property": {"revenue": "fact", "coupon": "identifying", "products[].price": "fact"},
     "context": {"ip": "identifying"},
 }

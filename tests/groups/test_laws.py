@@ -152,3 +152,18 @@ def test_a_rebuild_mends_what_was_tampered_with() -> None:
     assert rebuild(at=NOW) > 0
     assert rebuild(check=True, at=NOW) == 0
     assert picture() == whole
+
+
+def test_a_restore_that_erases_again_finds_a_group_by_its_destroyed_key(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    from cdp.groups.models import Group
+
+    people = _records()
+    see(say(*people[0], "acme", name="Acme", employees=5), say(*people[1], "acme"))
+    whole, old = picture(), Group.objects.get().key_id
+    with django_capture_on_commit_callbacks(execute=True):
+        assert Groups().erase([old]) == 0
+    keys.forget()
+    assert keys.load([old]) == {}
+    assert picture() == whole
