@@ -54,7 +54,7 @@ class Operation:
     method: str
     path: str
     title: str
-    text: str
+    text: tuple[str, ...]
     scope: str
     parameters: tuple[Row, ...]
     fields: tuple[Row, ...]
@@ -137,15 +137,24 @@ def _written(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-def _title(operation: Mapping[str, Any]) -> str:
-    words = str(operation["operationId"]).removesuffix("_retrieve").removesuffix("_create").split("_")
-    endings = {"list": "list", "update": "change", "destroy": "delete"}
-    last = words[-1]
-    if str(operation["operationId"]).endswith("_create") and len(words) == 1:
-        return f"Make {words[0]}"
-    kept = [word for word in words if word != "partial"]
-    kept[-1] = endings.get(last, last)
-    return " ".join(kept).capitalize()
+_ACTS = {"list": "List", "retrieve": "Read one", "create": "Make one", "update": "Change one", "destroy": "Delete one"}
+
+
+def _title(operation_id: str, room: str) -> str:
+    """What it does, to be read below its room's title: "List", "Read one", "Members"."""
+    words = operation_id.removeprefix(f"{room}_").split("_")
+    act = words[-1] if words[-1] in _ACTS else ""
+    rest = [word for word in words if word not in {act, "partial"}]
+    if not rest:
+        return _ACTS[act]
+    named = " ".join(rest).capitalize()  # what lies below an object names itself
+    return f"{named}: {_ACTS[act].lower()}" if act and not operation_id.startswith(room) else named
+
+
+def _paragraphs(text: str) -> tuple[str, ...]:
+    """Docstrings are broken by lines; a blank line ends a paragraph."""
+    said = text.partition("\n\nScope:")[0].replace("`", "")
+    return tuple(" ".join(part.split()) for part in said.split("\n\n") if part.strip())
 
 
 def _answer(schemas: _Schemas, status: str, response: Mapping[str, Any]) -> Answer:
@@ -178,8 +187,8 @@ def _operation(schemas: _Schemas, base: str, method: str, path: str, it: Mapping
         id=it["operationId"],
         method=method.upper(),
         path=path,
-        title=_title(it),
-        text=str(it.get("description", "")).partition("\n\nScope:")[0],
+        title=_title(it["operationId"], str(it.get("tags", [""])[0])),
+        text=_paragraphs(str(it.get("description", ""))),
         scope=str(it.get("x-scope", "")),
         parameters=parameters,
         fields=fields,
