@@ -39,6 +39,17 @@ with transaction.atomic(), connection.cursor() as cursor:
 print(*records)
 """
 
+RIGHTS = """
+SELECT 'table' AS kind, relname::text AS name, a.grantee::regrole::text, a.privilege_type FROM pg_class, aclexplode(relacl) a
+WHERE relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'routine', proname, a.grantee::regrole::text, a.privilege_type FROM pg_proc, aclexplode(proacl) a
+WHERE pronamespace = 'public'::regnamespace
+UNION ALL SELECT 'default', defaclobjtype::text, a.grantee::regrole::text, a.privilege_type
+FROM pg_default_acl, aclexplode(defaclacl) a
+UNION ALL SELECT 'schema', nspname, a.grantee::regrole::text, a.privilege_type FROM pg_namespace, aclexplode(nspacl) a
+WHERE nspname = 'public' ORDER BY 1, 2, 3, 4
+"""
+
 
 class Place:
     """An installation in its own folder, with backup and what else an operator does."""
@@ -179,8 +190,10 @@ def test_back_up_erase_restore(places: tuple[Place, Place], tmp_path: Path) -> N
         assert vault.execute(
             "SELECT count(*) FROM vault_datakey WHERE record_id = ANY(%s::uuid[])", [erased]
         ).fetchone() == (0,)
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="permission denied"):
             main.execute("UPDATE audit_entry SET action = 'nothing'")
+    with old.database() as before, new.database() as after:
+        assert before.execute(RIGHTS).fetchall() == after.execute(RIGHTS).fetchall()
     assert "in use" in new.it.command("restore", str(backup)).stderr
     for what in ("profiles", "consents", "segments"):
         assert ": 0 differences" in new.it.made("rebuild", what, "--check")

@@ -1,5 +1,6 @@
--- Drops all that the current role owns in the schema public, and nothing else: rights on the schema and default privileges
--- stay as provision.sql made them, and so do extensions.
+-- Drops all that the current role owns in the schema public, and its default privileges: a dump's rights presume that nothing
+-- is granted by default while its tables are made, and it brings the defaults at its end. (Else the application's role would
+-- come out with the right to change ledgers.) Rights on the schema stay as provision.sql made them, and so do extensions.
 DO $$
 DECLARE
     it record;
@@ -27,5 +28,16 @@ BEGIN
     LOOP
         EXECUTE it.statement;
     END LOOP;
+    FOR it IN
+        SELECT DISTINCT format('ALTER DEFAULT PRIVILEGES REVOKE ALL ON %s FROM %s',
+                      CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS'
+                                         WHEN 'T' THEN 'TYPES' ELSE 'SCHEMAS' END,
+                      CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END) AS statement
+        FROM pg_default_acl, aclexplode(defaclacl)
+        WHERE defaclrole = current_user::regrole AND defaclnamespace = 0 AND grantee <> current_user::regrole
+    LOOP
+        EXECUTE it.statement;
+    END LOOP;
+    ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;  -- as PostgreSQL has it
 END
 $$
