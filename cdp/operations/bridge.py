@@ -9,8 +9,8 @@ import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _SMALL = 256 * 1024  # bytes of a request body that wait in memory, so that a slow sender holds no thread
@@ -18,7 +18,8 @@ _BLOCK = 64 * 1024  # of files that are sent
 
 
 class Bridge:
-    """An RSGI application around a WSGI one."""
+    """An RSGI application around a WSGI one. An answer goes out in parts, each at once, if it says so as Django's do
+    (`streaming`)."""
 
     def __init__(self, application: Application, *, threads: int) -> None:
         self._application = application
@@ -42,15 +43,12 @@ class Bridge:
             if hasattr(result, "block_size"):  # Django reads files in small blocks; each would be a trip to the loop
                 result.block_size = _BLOCK
             parts = iter(result)
-            first = next(parts, b"")
-            second = None if isinstance(result, list) and len(result) == 1 else next(parts, None)
-            if second is None:
-                _in(loop, _whole(proto, *begun[0], first))
+            first = next(parts, b"")  # by now the application has begun its answer
+            if not getattr(result, "streaming", False):
+                _in(loop, _whole(proto, *begun[0], b"".join((first, *parts))))
                 return
             stream = _in(loop, _stream(proto, *begun[0]))
-            for part in (first, second):
-                _in(loop, stream.send_bytes(part))
-            for part in parts:
+            for part in chain((first,), parts):
                 _in(loop, stream.send_bytes(part))
         finally:
             if hasattr(result, "close"):
@@ -63,7 +61,7 @@ def environment(scope: Any) -> dict[str, Any]:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(scope.path).decode("latin-1"),
+        "PATH_INFO": scope.path.encode().decode("latin-1"),  # RSGI has taken the percent signs out
         "QUERY_STRING": scope.query_string,
         "SERVER_NAME": host,
         "SERVER_PORT": port,
