@@ -120,7 +120,7 @@ def visit() -> Iterator[Callable[..., Visit]]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
 
-        def _visit(platform: str, write_key: str, **more: str) -> Visit:
+        def _visit(platform: str, write_key: str) -> Visit:
             told = {"WRITE_KEY": write_key, "http://localhost:8000": platform}
             handler = functools.partial(_Pages, told=told)
             servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
