@@ -110,14 +110,14 @@ def test_when_nobody_listened_that_is_not_the_sources_silence() -> None:
 def test_missing_processes_are_named() -> None:
     watch.at_once(NOW)
     assert open_kinds() == set()
-    watch.at_once(later(seconds=75))
+    watch.at_once(later(minutes=2))
     assert set(Alert.objects.all().open().values_list("about", flat=True)) == {
         "pipeline",
         "memberships",
         "jobs",
         "beat",
     }
-    look(later(seconds=90))
+    look(later(minutes=3))
     assert open_kinds() == set()
 
 
