@@ -7,7 +7,6 @@ After: the rate is told. The order matters: a caller over its rate costs no perm
 from functools import partial
 from typing import Any
 
-from django.http.response import HttpResponseBase
 from rest_framework import views
 from rest_framework.request import Request
 
@@ -35,10 +34,8 @@ class Door(views.APIView):
         if key is not None:
             setattr(self, method, partial(idempotency.once, key, getattr(self, method)))
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        """Tells the rate that is left."""
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """Tells the rate that is left. `response`: DRF's or Django's, as a replayed answer is."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if self._allowance is not None:
             for name, value in rates.headers(self._allowance).items():

@@ -127,7 +127,7 @@ def _keep(key: Key, request: Request, response: HttpResponse, now: datetime) -> 
     content = {
         "fingerprint": key.fingerprint,
         "status": response.status_code,
-        "body": b"" if data is None else request.accepted_renderer.render(data),  # type: ignore[attr-defined]
+        "body": b"" if data is None else request.accepted_renderer.render(data),
         "headers": {name: response[name] for name in _HEADERS if name in response},
     }
     KeptAnswer.objects.update_or_create(

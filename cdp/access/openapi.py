@@ -130,18 +130,20 @@ class Schema(AutoSchema):
 
     def _get_paginator(self) -> Any:
         """Every list answers a page, also one that is read with SQL of its own."""
-        return super()._get_paginator() or (CursorPagination() if self.method == "GET" else None)
+        found = super()._get_paginator()  # type: ignore[no-untyped-call]
+        return found or (CursorPagination() if self.method == "GET" else None)
 
     def _get_pagination_parameters(self) -> list[dict[str, Any]]:
         """Of views that are paged: DRF's generic ones, and those that say so (`paged = True`)."""
         paged = getattr(self.view, "pagination_class", None) or getattr(self.view, "paged", False)
-        return super()._get_pagination_parameters() if paged else []
+        found: list[dict[str, Any]] = super()._get_pagination_parameters() if paged else []  # type: ignore[no-untyped-call]
+        return found
 
     def _map_serializer_field(
         self, field: Any, direction: Literal["request", "response"], *rest: Any, **more: Any
     ) -> Any:
         """Also a list whose items may be null: drf-spectacular forgets it of items that are objects."""
-        schema = super()._map_serializer_field(field, direction, *rest, **more)
+        schema = super()._map_serializer_field(field, direction, *rest, **more)  # type: ignore[no-untyped-call]
         child = getattr(field, "child", None)
         if isinstance(child, serializers.Serializer) and child.allow_null and "items" in schema:
             schema["items"] = {"oneOf": [schema["items"], {"type": "null"}]}

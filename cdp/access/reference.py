@@ -86,7 +86,7 @@ class _Schemas:
             return self.of(self._known[schema["$ref"].rpartition("/")[2]])
         for several in ("allOf", "oneOf", "anyOf"):
             if several in schema:
-                chosen = next(
+                chosen: Mapping[str, Any] = next(
                     (it for it in schema[several] if it.get("type") != "null" and it.get("enum") != [None]), {}
                 )
                 return {**self.of(chosen), **{k: v for k, v in schema.items() if k in {"description", "default"}}}

@@ -70,7 +70,7 @@ class Alone:
         return drawn
 
 
-def client_of(url: str) -> "redis.Redis[Any] | None":
+def client_of(url: str) -> redis.Redis | None:
     """A client for a Valkey or Redis URL, also as Celery writes it (`redis+socket://`); None for another broker's."""
     scheme = urlsplit(url).scheme
     if scheme not in {"redis", "rediss", "unix", "redis+socket"}:
