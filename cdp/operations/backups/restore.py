@@ -77,7 +77,7 @@ def _fill(program: programs.Program, folder: Path, part: str, found: Manifest, j
         connection.execute(_WIPE)
     sizes = expected["bytes"]
     progress.begin(part, sum(sizes.values()))
-    arguments = ["--no-owner", f"--jobs={jobs}", "--verbose", folder / part]
+    arguments = ["--no-owner", f"--jobs={jobs}", "--verbose", str(folder / part)]
     programs.run(program, arguments, database, table_done=lambda table: progress.advance(sizes.get(table, 0)))
     with reading.connect(database, autocommit=True) as connection:
         rows = reading.counts(connection)
