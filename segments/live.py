@@ -34,7 +34,7 @@ PATIENCE = timedelta(seconds=3)
 _TURN = """
 UPDATE segments_follower SET holder = %(me)s, seen_at = now()
 FROM (SELECT holder AS before FROM segments_follower
-      WHERE id = 1 AND (holder = %(me)s OR seen_at <= now() - %(patience)s) FOR UPDATE SKIP LOCKED) AS old
+      WHERE id = 1 AND (holder = %(me)s OR seen_at <= now() - make_interval(secs => %(patience)s)) FOR UPDATE SKIP LOCKED) AS old
 WHERE id = 1 RETURNING before
 """
 _OWNERS = "SELECT id, profile_id FROM identity_record WHERE id = ANY(%s) AND profile_id IS NOT NULL"
@@ -82,7 +82,7 @@ class Live:
             self.forget()
             self._me, self._process = uuid4(), os.getpid()
         with connection.cursor() as cursor:
-            cursor.execute(_TURN, {"me": self._me, "patience": patience})
+            cursor.execute(_TURN, {"me": self._me, "patience": patience.total_seconds()})
             row = cursor.fetchone()
         if row is None:
             return False

@@ -27,7 +27,7 @@ RETURNING id, profile_id, reason, at
 _DRAIN_HAPPENINGS = """
 DELETE FROM outbox_happening WHERE id = ANY (ARRAY(
     SELECT id FROM outbox_happening ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED))
-RETURNING id, record_id, event, occurred, facts, at
+RETURNING record_id, event, occurred, facts, id, at
 """
 _TELL = """
 INSERT INTO outbox_message (topic, key, payload)
@@ -94,7 +94,7 @@ def drain(limit: int) -> Drained:
         drained.profiles.setdefault(profile, set()).add(reason)
         drained.since[at] += 1
     drained.since.update(row[5] for row in events)
-    drained.events = sorted((Happened(*row[1:5], row[0]) for row in events), key=lambda it: it.id)
+    drained.events = [Happened(*row[:5]) for row in sorted(events, key=lambda row: row[4])]
     return drained
 
 

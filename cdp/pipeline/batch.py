@@ -244,7 +244,7 @@ def _tell(rows: Sequence[StoredEvent]) -> None:
     heard = [
         outbox.Happened(row.record_id, row.name, micros(row.occurred_at), as_json(row.facts).decode())
         for row in rows
-        if row.name in labels
+        if row.name is not None and row.name in labels
     ]
     outbox.happened(heard, since=min(row.received_at for row in rows))
 
