@@ -25,6 +25,8 @@ SAY_NOTHING = {
     "utils",
 }
 
+NAMED_BY_OTHERS = {"cdp/database/base.py"}  # Django looks for an engine's `base`
+
 
 def test_no_file_is_too_long() -> None:
     lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()}
@@ -32,7 +34,8 @@ def test_no_file_is_too_long() -> None:
 
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
-    assert not [path for path in sources() if {path.stem, path.parent.name} & SAY_NOTHING]
+    found = {str(path.relative_to(ROOT)) for path in sources() if {path.stem, path.parent.name} & SAY_NOTHING}
+    assert found == NAMED_BY_OTHERS
 
 
 @pytest.mark.parametrize("forbidden", [r"@receiver\(", r"\bpost_save\b", r"\bpre_save\b", r"from django\.dispatch"])
