@@ -43,9 +43,9 @@ def restore(
         raise BackupError(
             "This installation is in use. Restore into an empty one, or give --replace: all it holds now is then lost."
         )
-    erased = preconditions.read_journals(found, journals, without=without_journal)
     connections.close_all()
     preconditions.check(found)
+    erased = preconditions.read_journals(found, journals, without=without_journal)
     program = programs.find("pg_restore", found.pg_dump)
     unfinished.mark(found.id)
     connections.close_all()
