@@ -176,6 +176,5 @@ def _record(news: _News, linked: relink.Relinked, result: regroup.Regrouped) -> 
         "identity.observe",
         by=audit.SYSTEM,
         rows=len(news.new) + len(news.altered),
-        details=counts
-        | {"withdrawn": linked.withdrawn, "retired": linked.retired, "refused": dict(result.refused)},
+        details=counts | {"withdrawn": linked.withdrawn, "retired": linked.retired, "refused": dict(result.refused)},
     )

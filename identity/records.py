@@ -10,6 +10,7 @@ import msgspec
 from django.db import connection
 
 from cdp.arrays import uuids
+from cdp.database.together import together
 from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
@@ -91,9 +92,7 @@ def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> d
 
 
 def _load(query: str, params: list[Any], *, openly: bool = True) -> list[Rec]:
-    with connection.cursor() as cursor:
-        cursor.execute(query, params)
-        rows = cursor.fetchall()
+    (rows,) = together((query, params))
     held = keys.load([row[0] for row in rows if row[7] is not None]) if openly else {}
     return [opened(row, held) if openly else _rec(row, {}, {}) for row in rows]
 
@@ -125,10 +124,9 @@ def load_evidence(recs: Iterable[Rec]) -> None:
         return
     for rec in by_record.values():
         rec.evidence = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_EVIDENCE, [uuids(by_record)])
-        for record_id, digest, kind, first_seen in cursor.fetchall():
-            by_record[record_id].evidence[digest] = (kind, first_seen)
+    (rows,) = together((_EVIDENCE, [uuids(by_record)]))
+    for record_id, digest, kind, first_seen in rows:
+        by_record[record_id].evidence[digest] = (kind, first_seen)
 
 
 def _row(rec: Rec, key: Key, declared: frozenset[str]) -> tuple[Any, ...]:

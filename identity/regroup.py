@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import connection
 
 from cdp import outbox
+from cdp.arrays import uuids
 from cdp.ids import uuid7
 from consent import parties
 from identity import history, profilerows, records, relink, rules
-from cdp.arrays import uuids
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
 from identity.records import Rec

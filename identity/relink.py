@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from identity import records, rules
 from cdp.arrays import uuids
+from identity import records, rules
 from identity.records import Rec
 
 # digest -> {record: (kind, when first seen)}

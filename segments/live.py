@@ -17,6 +17,7 @@ import orjson
 from django.db import connection
 
 from cdp import outbox
+from cdp.database.together import together
 from cdp.outbox import Drained, Happened
 from segments import load, memberships, program
 from segments.evaluate import Subject, Verdict
@@ -155,9 +156,7 @@ class Live:
             self._drop(it)
         if not kept:
             return
-        with connection.cursor() as cursor:
-            cursor.execute(_RENEWED, [kept])
-            rows = {row[0]: row[1:] for row in cursor.fetchall()}
+        rows = {row[0]: row[1:] for row in together((_RENEWED, [kept]))[0]}
         for it in kept:
             person, (facts, records) = self._people[it], rows.get(it, ("", ()))
             if person.records == frozenset(records):
@@ -180,9 +179,7 @@ class Live:
         unknown = {it.record_id for it in events if it.record_id not in self._home}
         owners: dict[UUID, UUID] = {}
         if unknown:
-            with connection.cursor() as cursor:
-                cursor.execute(_OWNERS, [list(unknown)])
-                owners = dict(cursor.fetchall())
+            owners = dict(together((_OWNERS, [list(unknown)]))[0])
         found: dict[UUID, list[Happened]] = defaultdict(list)
         for it in events:
             profile = self._home.get(it.record_id) or owners.get(it.record_id)
@@ -215,9 +212,7 @@ class Live:
             return
         leaves = [leaf for definition in self._program.definitions for leaf in definition.leaves]
         past = load.pasts(profiles, leaves, micros(at))
-        with connection.cursor() as cursor:
-            cursor.execute(_FACTS, [list(profiles)])
-            facts = dict(cursor.fetchall())
+        facts = dict(together((_FACTS, [list(profiles)]))[0])
         ids = list(facts)
         consents, memberships_of = load.consents(ids, leaves, at), stored(ids)
         for it in ids:

@@ -8,12 +8,18 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from cdp.database.together import together
 from segments import load
 from segments.evaluate import Subject
 from segments.nodes import FOREVER, micros, moment
 from segments.program import Definition
 
 _LATEST = micros(datetime.fromisoformat("9999-12-31T00:00:00+00:00"))
+
+_STORED = """
+SELECT segment_id, profile_id, member, (extract(epoch FROM flips_at) * 1000000)::bigint FROM segments_membership
+WHERE profile_id = ANY(%s)
+"""
 
 
 def lock(profile_ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -44,12 +50,6 @@ def until(flips: int) -> datetime | None:
 def stored(profile_ids: Sequence[UUID]) -> dict[UUID, dict[UUID, tuple[bool, int]]]:
     """Profile -> segment -> (member, flips at). Moments as numbers: a thousand people have many, and dates are slow to read."""
     found: dict[UUID, dict[UUID, tuple[bool, int]]] = {it: {} for it in profile_ids}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT segment_id, profile_id, member, (extract(epoch FROM flips_at) * 1000000)::bigint FROM segments_membership"
-            " WHERE profile_id = ANY(%s)",
-            [list(profile_ids)],
-        )
-        for segment_id, profile_id, member, flips in cursor.fetchall():
-            found[profile_id][segment_id] = member, FOREVER if flips is None else flips
+    for segment_id, profile_id, member, flips in together((_STORED, [list(profile_ids)]))[0]:
+        found[profile_id][segment_id] = member, FOREVER if flips is None else flips
     return found

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 from django.db import connection
 
+from cdp.database.together import together
 from cdp.events import months, store
 from cdp.ids import uuid7
 from cdp.vault import keys
@@ -68,12 +69,8 @@ def claim(limit: int, *, ids: Sequence[int] | None = None) -> list[Claimed]:
 
     Call it first in the transaction (it may have partitions made through a connection of its own). What cannot be opened
     is set aside as `unreadable` and counted here."""
-    with connection.cursor() as cursor:
-        if ids is None:
-            cursor.execute(_CLAIM, [limit])
-        else:
-            cursor.execute(_CLAIM_THESE, [list(ids), limit])
-        rows = [_Row(id, source, message, at, bytes(sealed)) for id, source, message, at, sealed in cursor.fetchall()]
+    (found,) = together((_CLAIM, [limit]) if ids is None else (_CLAIM_THESE, [list(ids), limit]))
+    rows = [_Row(*row) for row in found]
     rows.sort(key=lambda row: row.id)
     return _opened(rows)
 

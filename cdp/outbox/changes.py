@@ -10,6 +10,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from cdp.database.together import together
+
 CHANNEL = "cdp_changed"
 # A profile's own golden record, identifiers or consents moved: its events are the same as before, unless its records are not.
 WITHOUT_EVENTS = frozenset({"identity", "consent"})
@@ -84,13 +86,9 @@ def drain(limit: int) -> Drained:
     """Takes up to `limit` changes and as many happenings, the oldest first. In the caller's transaction.
 
     What another worker holds is skipped; a rollback puts it back."""
-    with connection.cursor() as cursor:
-        cursor.execute(_DRAIN_CHANGES, [limit])
-        changes = sorted(cursor.fetchall())
-        cursor.execute(_DRAIN_HAPPENINGS, [limit])
-        events = cursor.fetchall()
+    changes, events = together((_DRAIN_CHANGES, [limit]), (_DRAIN_HAPPENINGS, [limit]))
     drained = Drained(taken=len(changes) + len(events))
-    for _, profile, reason, at in changes:
+    for _, profile, reason, at in sorted(changes):
         drained.profiles.setdefault(profile, set()).add(reason)
         drained.since[at] += 1
     drained.since.update(row[5] for row in events)

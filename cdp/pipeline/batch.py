@@ -17,7 +17,7 @@ from cdp.catalogue.observe import observe as observe_fields
 from cdp.events.claim import Claimed, claim, waiting
 from cdp.events.store import StoredEvent, as_json, release, set_aside, settle, store
 from cdp.groups import observe as groups
-from cdp.ids import uuid7
+from cdp.ids import uuid7s
 from cdp.pipeline import wire
 from cdp.sources import lookup
 from cdp.sources.lookup import SourceInfo
@@ -215,7 +215,7 @@ def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
         return set()
     at = max(work.claimed.received_at for work in works)
     resolutions = observe([work.reading.observation for work in works], at=at)
-    rows = [_row(work, resolution) for work, resolution in zip(works, resolutions, strict=True)]
+    rows = [_row(*it) for it in zip(uuid7s(len(works)), works, resolutions, strict=True)]
     store(rows)
     groups.observe(_group_calls(works, resolutions), at=at)
     counts.update((work.source.id, "stored") for work in works)
@@ -249,9 +249,9 @@ def _tell(rows: Sequence[StoredEvent]) -> None:
     outbox.happened(heard, since=min(row.received_at for row in rows))
 
 
-def _row(work: Work, resolution: Resolution) -> StoredEvent:
+def _row(id: UUID, work: Work, resolution: Resolution) -> StoredEvent:
     return StoredEvent(
-        id=uuid7(),
+        id=id,
         record_id=resolution.record_id,
         source_id=work.source.id,
         type=work.reading.type,

@@ -14,7 +14,7 @@ import threading
 import time
 from itertools import islice
 
-from tests.benchmarks.flow_world import body, stream
+from tests.benchmarks.flow_world import stream
 from tests.events.wire_bytes import request
 
 BATCH, CONNECTIONS = 100, 4
@@ -31,7 +31,7 @@ def main(port: int, key: str, people: int, run: str, rate: float, seconds: float
         wire = socket.create_connection(("127.0.0.1", port))
         wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while True:
-            ready = request("/v1/batch", key, body(list(islice(events, BATCH))))
+            ready = request("/v1/batch", key, {"batch": list(islice(events, BATCH))})
             with lock:
                 due = start + batches * BATCH / rate
                 if due > start + seconds:

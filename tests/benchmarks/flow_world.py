@@ -5,7 +5,6 @@ who identify themselves again (every other one with a changed trait), 93 pages, 
 known people, each visitor with several in a row, of whom half are known to the browser by an anonymous id only.
 """
 
-import json
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -95,11 +94,6 @@ def past(people: int, *, run: str, at: datetime, each: int = 20) -> Iterator[Eve
         when = at - timedelta(seconds=chance.randrange(60, 90 * 86_400))
         event = something(chance, chance.randrange(people), run=run)
         yield {"messageId": f"{run}-past-{number}", "timestamp": when.isoformat(), **event}
-
-
-def body(events: list[Event]) -> bytes:
-    """A batch on the wire."""
-    return json.dumps({"batch": events}, separators=(",", ":")).encode()
 
 
 def orders(**more: Any) -> dict[str, Any]:
