@@ -11,6 +11,7 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from cdp.database.together import together
 from consent.permits import flips_sql, permitted_sql
 from segments.evaluate import Verdict
 from segments.history import Column
@@ -91,16 +92,15 @@ def _read(
         parts.append(sql)
         params += part
     result = Pasts()
-    with connection.cursor() as cursor:
-        cursor.execute(_WHO + "\nUNION ALL\n".join(parts), params)
-        for number, profile_id, times, values, ids in cursor.fetchall():
-            numbers = orjson.loads(f"[{times[1:-1]}]")
-            if number < 0:
-                result.records[profile_id] = frozenset(ids), set(numbers)
-                continue
-            paths = wanted[names[number]].paths.values()
-            columns = {path.name: _values(path, text) for path, text in zip(paths, values, strict=True)}
-            result.histories[profile_id][names[number]] = Column(numbers, columns, ids)
+    (rows,) = together((_WHO + "\nUNION ALL\n".join(parts), params))
+    for number, profile_id, times, values, ids in rows:
+        numbers = orjson.loads(f"[{times[1:-1]}]")
+        if number < 0:
+            result.records[profile_id] = frozenset(ids), set(numbers)
+            continue
+        paths = wanted[names[number]].paths.values()
+        columns = {path.name: _values(path, text) for path, text in zip(paths, values, strict=True)}
+        result.histories[profile_id][names[number]] = Column(numbers, columns, ids)
     return result
 
 
