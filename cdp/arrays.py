@@ -1,7 +1,8 @@
 """Python lists as PostgreSQL's array literals, whole columns at a time.
 
-Set-based SQL hands the database arrays of thousands of elements. psycopg's dumper asks of each element which quotes it needs; where
-all elements are of one plain type that is known beforehand, which costs a tenth (tests/test_arrays.py shows that it says the same)."""
+Set-based SQL hands the database arrays of thousands of elements. psycopg's dumper asks of each element which quotes it
+needs; where all elements are of one plain type that is known beforehand, which costs a tenth (tests/test_arrays.py shows that
+both come to the same)."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

@@ -300,7 +300,8 @@ RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and e
 RATE_LIMIT_KEYS = env("RATE_LIMIT_KEYS", "1000/s")
 RATE_LIMIT_PEOPLE = env("RATE_LIMIT_PEOPLE", "100/s")
 RATE_LIMIT_SOURCES = env("RATE_LIMIT_SOURCES", "none")
-RATE_LIMIT_URL = env("RATE_LIMIT_URL", CELERY_BROKER_URL)  # Valkey or Redis; with another broker each process counts alone
+# Valkey or Redis; with another broker each process counts alone.
+RATE_LIMIT_URL = env("RATE_LIMIT_URL", CELERY_BROKER_URL)
 
 # --- doors ---------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK: dict[str, Any] = {

@@ -21,10 +21,10 @@ def gpc(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"gpc": True, "lastUpdate": "2026-01-01"})
 
 
-# Each room's `urls.py` holds its part of /api/v1/.
+# Each room's `urls.py` holds its part of /api/v1/. Django tries them in this order: profiles are asked for most.
 ROOMS = [
-    "cdp.sources.urls",
     "cdp.console.urls",
+    "cdp.sources.urls",
     "cdp.alerts.urls",
     "cdp.catalogue.urls",
     "consent.urls",

@@ -18,7 +18,8 @@ from cdp.events import browser, wire
 log = structlog.get_logger("cdp.requests")
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 UNMATCHED, STATIC = "(none)", "/static/"
-QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/favicon.ico", STATIC})  # counted, but nobody wants to read of them
+# Counted, but nobody wants to read of them.
+QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/favicon.ico", STATIC})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _WIRE = frozenset({*wire.SINGLE, *wire.BATCH, wire.METRICS, *browser.PIXELS})
 _observe, _wanted = metrics.HTTP.observe, settings.ACCESS_LOG

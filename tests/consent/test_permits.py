@@ -135,7 +135,7 @@ def test_undefined_purposes_are_not_written_down(alice: UUID) -> None:
 def test_what_changed_is_told_and_audited(alice: UUID) -> None:
     regroup({P: [alice]}, at=day(0))
     say("withdrawn", alice)
-    assert drain(10).profiles == [P]
+    assert list(drain(10).profiles) == [P]
     assert Pending.objects.filter(entry__action="consent.record").count() == 1
     assert str(alice) not in str(list(Pending.objects.values_list("entry", flat=True)))
 

@@ -106,6 +106,12 @@ def test_reads_open_what_is_sealed_with_class_and_provenance():
     ]
     assert profiles.find("email", f" {ALICE.email.upper()}") == [a.profile_id]
     assert profiles.find("email", CHARLIE.email) == []
-    asked = [("email", CHARLIE.email), ("user_id", "2"), ("email", "no address"), ("email", ALICE.email), ("user_id", "1")]
+    asked = [
+        ("email", CHARLIE.email),
+        ("user_id", "2"),
+        ("email", "no address"),
+        ("email", ALICE.email),
+        ("user_id", "1"),
+    ]
     assert profiles.find_many(asked) == [[], [a.profile_id], [], [a.profile_id], [a.profile_id]]
     assert [one["record"] for one in profiles.export([a.record_id])] == [str(a.record_id)]

@@ -20,10 +20,13 @@ PARTS: dict[str, Callable[..., int]] = {
 
 
 class Command(BaseCommand):
-    help = "Recomputes profiles, consents, groups or segments from what is stored. --check only compares, and exits 1 on a difference."
+    help = (
+        "Recomputes profiles, consents, groups or segments from what is stored."
+        " --check only compares, and exits 1 on a difference."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", choices=PARTS)
+        parser.add_argument("what", choices=PARTS, help="what is derived")
         parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if anything would change")
 
     def handle(self, *args: Any, **options: Any) -> None:
