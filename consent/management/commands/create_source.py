@@ -23,8 +23,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """NAME and what the source is."""
         parser.add_argument("name", help="letters, digits, hyphens, underscores")
-        parser.add_argument("--kind", default="http", choices=Source.Kind.values)
-        parser.add_argument("--purpose", action="append", default=[], help="may be given several times")
+        parser.add_argument("--kind", default="http", choices=Source.Kind.values, help="how its data comes in")
+        parser.add_argument(
+            "--purpose", action="append", default=[], help="what it sends data for; may be given several times"
+        )
         parser.add_argument(
             "--basis", choices=Basis.values, help="legal basis of the purposes (default: each purpose's own)"
         )

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = "Send a mail to try EMAIL_URL and EMAIL_FROM; says what is wrong if it cannot be sent."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("address")
+        parser.add_argument("address", help="where the mail goes")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -36,8 +36,8 @@ class Command(BaseCommand):
     help = "Make a user with a role (or give an existing one this role and a new password)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("username")
-        parser.add_argument("--role", required=True, choices=list(ROLES))
+        parser.add_argument("username", help="the name to sign in with")
+        parser.add_argument("--role", required=True, choices=list(ROLES), help="what this person may do")
         parser.add_argument(
             "--invite", action="store_true", help="the name is an e-mail address: send it an invitation"
         )

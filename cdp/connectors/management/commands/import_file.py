@@ -22,7 +22,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="CSV, JSON Lines or Parquet, as the mapping says")
         parser.add_argument("--source", required=True, help="name of the source (see create_source)")
         parser.add_argument("--mapping", required=True, type=Path, help="JSON: which column means what (docs/files.md)")
 
