@@ -212,7 +212,7 @@ class Live:
             return
         leaves = [leaf for definition in self._program.definitions for leaf in definition.leaves]
         past = load.pasts(profiles, leaves, micros(at))
-        facts = dict(together((_FACTS, [list(profiles)]))[0])
+        facts: dict[UUID, str] = dict(together((_FACTS, [list(profiles)]))[0])
         ids = list(facts)
         consents, memberships_of = load.consents(ids, leaves, at), stored(ids)
         for it in ids:
