@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -55,9 +54,7 @@ def run(command: list[str], code: str, base: str) -> str:
     """What the code prints, given a key."""
     _, token = create_key("docs", ["segments:read", "sources:read", "sources:write"], SYSTEM)
     shop = Source.objects.get(name="shop")
-    script = code.replace("http://localhost:8000", base).replace(
-        "KEY)", f"{token!r})", 1 if "python" in command[0] else 0
-    )
+    script = code.replace("http://localhost:8000", base)
     done = subprocess.run(
         [*command, script], env=os.environ | {"KEY": token, "SOURCE": str(shop.pk)}, capture_output=True, text=True,
         timeout=300, check=False,
@@ -82,10 +79,7 @@ def test_javascript(base: str) -> None:
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_curl(base: str, tmp_path: Path) -> None:
-    if not shutil.which("uuidgen"):  # of util-linux; some small images leave it out
-        (tmp_path / "uuidgen").write_text(f"#!/bin/sh\necho {uuid4()}\n")
-        (tmp_path / "uuidgen").chmod(0o755)
-    out = run(["bash", "-euc"], f"cd {tmp_path}\nPATH=$PATH:{tmp_path}\n{block('curl')}", base)
+    out = run(["bash", "-euc"], f"cd {tmp_path}\n{block('curl')}", base)
     listed, _, made = out.partition("304\n")
     assert json.loads(listed)["results"][0]["key"] == "dutch"
     assert json.loads(made)["name"] == "webshop"
