@@ -5,71 +5,68 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from cdp import audit, metrics
 from cdp.ids import uuid7
 from cdp.vault import keys
 from identity import locks, prepare, profilerows, records, regroup, relink, traits
 from identity.prepare import Folded, Observation, digests_of
-from identity.records import Rec
+from identity.records import Glimpse, Rec
 
 __all__ = ["Observation", "Resolution", "digests_of", "observe"]
 
 Place = tuple[UUID, UUID]
 
 
-@dataclass(slots=True)
-class Resolution:
-    """Whom an observation is about. `digests`: all sound identifiers of the record; `changed`: its profile is new or moved."""
+class Resolution(Struct, frozen=True):
+    """Whom an observation is about. `changed`: its profile is new or moved."""
 
     record_id: UUID
     profile_id: UUID
-    digests: tuple[UUID, ...]
     changed: bool
 
 
 def observe(observations: Sequence[Observation], *, at: datetime, actor: str = "pipeline") -> list[Resolution]:
     """Resolves up to a few thousand observations, in the caller's transaction; one resolution each, in their order.
 
-    What is known already costs two or three queries and no lock. All else happens under the identity lock, so that
-    every decision sees all that was decided before. Tells `consent` and the outbox of every profile that changed.
+    What is known already, and says nothing of traits, costs one query and no lock. All else happens under the identity lock,
+    so that every decision sees all that was decided before. Tells `consent` and the outbox of every profile that changed.
     """
     folded, places = prepare.fold(observations)
-    known = _known(folded)
-    dirty = {place: one for place, one in folded.items() if _is_news(one, known.get(place))}
+    known = records.glimpses({place: one.values for place, one in folded.items() if not one.said})
+    dirty = {place: one for place, one in folded.items() if one.said or _is_news(one, known.get(place))}
+    whose = {place: (it.id, it.profile_id) for place, it in known.items()}
     changed: set[UUID] = set()
     if dirty:
         locks.take()
-        known |= _known(dirty)
-        settled, changed = _settle(dirty, known, at=at, actor=actor)
-        known |= settled
-    junk = {v.digest for one in folded.values() for v, _ in one.values.values() if v.junk}
+        settled, changed = _settle(dirty, _stored(dirty), at=at, actor=actor)
+        whose |= {place: (rec.id, rec.profile_id) for place, rec in settled.items()}
     made: dict[Place, Resolution] = {}
     for place in folded:
-        rec = known[place]
-        if rec.profile_id is None:
-            raise LookupError(f"record {rec.id} has no profile")
-        sound = tuple(digest for digest in rec.evidence if digest not in junk)
-        made[place] = Resolution(rec.id, rec.profile_id, sound, rec.profile_id in changed)
+        record_id, profile_id = whose[place]
+        if profile_id is None:
+            raise LookupError(f"record {record_id} has no profile")
+        made[place] = Resolution(record_id, profile_id, profile_id in changed)
     return [made[place] for place in places]
 
 
-def _known(folded: dict[Place, Folded]) -> dict[Place, Rec]:
-    """The stored records with their evidence; opened only where traits came."""
-    spoken = [place for place, one in folded.items() if one.said]
-    silent = [place for place, one in folded.items() if not one.said]
-    found = records.by_place(spoken) | records.by_place(silent, opened=False)
-    records.load_evidence(found.values())
-    return found
-
-
-def _is_news(one: Folded, rec: Rec | None) -> bool:
-    if rec is None or one.first_seen < rec.first_seen:
+def _is_news(one: Folded, known: Glimpse | None) -> bool:
+    """Whether identifiers alone say something new of a record."""
+    if known is None or one.first_seen < known.first_seen:
         return True
     for digest, (_, since) in one.values.items():
-        known = rec.evidence.get(digest)
-        if known is None or since < known[1]:
+        seen = known.seen.get(digest)
+        if seen is None or since < seen:
             return True
-    return any(True for said in one.said for _ in traits.moves(rec.facts, rec.sealed, said))
+    return False
+
+
+def _stored(places: Iterable[Place]) -> dict[Place, Rec]:
+    """The stored records at these places, opened, with their evidence."""
+    found = records.by_place(list(places))
+    records.load_evidence(found.values())
+    return found
 
 
 @dataclass(slots=True)
@@ -90,8 +87,6 @@ def _settle(
     dirty: dict[Place, Folded], stored: dict[Place, Rec], *, at: datetime, actor: str
 ) -> tuple[dict[Place, Rec], set[UUID]]:
     """Writes what is new; the records concerned, and the profiles that changed. Under the lock."""
-    stored = {place: stored[place] for place in dirty if place in stored}
-    _open(stored.values())
     news = _News()
     recs = {place: _merge(one, stored.get(place), news) for place, one in dirty.items()}
     held = keys.create([rec.id for rec in news.new])
@@ -114,13 +109,6 @@ def _settle(
     result = regroup.regroup(memory, start, alone, regrouped=news.regrouped | linked.freed, at=at, actor=actor)
     _record(news, linked, result)
     return recs, result.changed
-
-
-def _open(recs: Iterable[Rec]) -> None:
-    """Opens records that were loaded closed."""
-    by_id = {rec.id: rec for rec in recs}
-    for id, full in records.by_id([id for id, rec in by_id.items() if not (rec.facts or rec.sealed)]).items():
-        by_id[id].facts, by_id[id].sealed, by_id[id].profile_id = full.facts, full.sealed, full.profile_id
 
 
 def _merge(one: Folded, rec: Rec | None, news: _News) -> Rec:

@@ -6,14 +6,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from msgspec import Struct
+
 from cdp.catalogue.identifiers import KINDS, normalise
 from cdp.vault import blind
 from identity.rules import is_junk
 from identity.traits import stamp
 
 
-@dataclass
-class Observation:
+class Observation(Struct):
     """One thing a source said of one external id at one time.
 
     identifiers: (kind, raw value) of everything that says who it is about. facts and sealed: the two parts of the traits.
@@ -29,11 +30,10 @@ class Observation:
     facts: dict[str, Any]
     sealed: dict[str, Any]
     occurred_at: datetime
-    read: "Read | None" = field(default=None, repr=False, compare=False)
+    read: "Read | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True, gc=False):
     """One identifier as read. `spelt` is what the digest was made of."""
 
     kind: int
@@ -42,8 +42,7 @@ class Value:
     junk: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """An observation's identifiers, the record's key first."""
 
     key: Value

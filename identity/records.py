@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -16,6 +16,7 @@ from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
 from identity import names
 from identity.names import Person
+from identity.prepare import Value
 from identity.rules import Holder
 from identity.traits import Stamped, whole
 
@@ -75,6 +76,13 @@ _BY_PLACE = f"""
 SELECT {COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
 JOIN identity_record r USING (source_id, key_digest)
 """
+_GLIMPSES = """
+SELECT asked.number, r.id, r.profile_id, r.first_seen, e.first_seen
+FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::uuid[]) WITH ORDINALITY
+    AS asked(source_id, key_digest, kind, digest, number)
+JOIN identity_record r USING (source_id, key_digest)
+LEFT JOIN identity_evidence e ON e.record_id = r.id AND e.kind = asked.kind AND e.digest = asked.digest
+"""
 _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence WHERE record_id = ANY(%s::uuid[])"
 
 
@@ -83,29 +91,51 @@ def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
 
 
-def by_place(places: Collection[tuple[UUID, UUID]], *, opened: bool = True) -> dict[tuple[UUID, UUID], Rec]:
-    """The records at these (source, key digest). Not opened: their traits are left empty."""
+def by_place(places: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Rec]:
+    """The records at these (source, key digest), opened."""
     if not places:
         return {}
     sources, digests = zip(*places, strict=True)
-    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)], openly=opened)}
+    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)])}
 
 
-def _load(query: str, params: list[Any], *, openly: bool = True) -> list[Rec]:
+class Glimpse(NamedTuple):
+    """A record, closed. `seen`: those of its identifiers that were asked for -> when first seen."""
+
+    id: UUID
+    profile_id: UUID | None
+    first_seen: datetime
+    seen: dict[UUID, datetime]
+
+
+def glimpses(asked: Mapping[tuple[UUID, UUID], Mapping[UUID, tuple[Value, Any]]]) -> dict[tuple[UUID, UUID], Glimpse]:
+    """What is stored at these (source, key digest), each with some identifiers by digest. One query, nothing is opened."""
+    if not asked:
+        return {}
+    rows = [(*place, value.kind, digest) for place, values in asked.items() for digest, (value, _) in values.items()]
+    sources, places, kinds, digests = (list(column) for column in zip(*rows, strict=True))
+    found: dict[tuple[UUID, UUID], Glimpse] = {}
+    for number, id, profile_id, first_seen, since in together((_GLIMPSES, [sources, places, kinds, digests]))[0]:
+        source, place, _, digest = rows[number - 1]
+        known = found.get((source, place))
+        if known is None:
+            known = found[source, place] = Glimpse(id, profile_id, first_seen, {})
+        if since is not None:
+            known.seen[digest] = since
+    return found
+
+
+def _load(query: str, params: list[Any]) -> list[Rec]:
     (rows,) = together((query, params))
-    held = keys.load([row[0] for row in rows if row[7] is not None]) if openly else {}
-    return [opened(row, held) if openly else _rec(row, {}, {}) for row in rows]
+    held = keys.load([row[0] for row in rows if row[7] is not None])
+    return [opened(row, held) for row in rows]
 
 
 def opened(row: tuple[Any, ...], held: Mapping[UUID, Key]) -> Rec:
     """A record from a row of `COLUMNS`. Raises KeyMissing, Unsealable."""
     traits = unseal_traits(row[0], row[7], held) if row[7] is not None else {}
-    return _rec(row, _decode(row[6]), traits)
-
-
-def _rec(row: tuple[Any, ...], facts: Stamped, traits: Stamped) -> Rec:
-    id, source_id, kind, digest, profile_id, first_seen = row[:6]
-    return Rec(id, source_id, kind, digest, profile_id, first_seen, facts, traits)
+    id, source_id, kind, digest, profile_id, first_seen, facts, _ = row
+    return Rec(id, source_id, kind, digest, profile_id, first_seen, _decode(facts), traits)
 
 
 def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key]) -> Stamped:

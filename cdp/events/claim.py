@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -41,8 +40,7 @@ _PEEKED = 5_000  # of the inbox, looked through for some sources' rows
 _WAITING = "SELECT id FROM events_inbox ORDER BY id LIMIT %s FOR SHARE SKIP LOCKED"
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """An accepted event, opened. `event` is as on the wire with what the batch said merged in; `occurred_at` is by our
     clock (timestamp + received_at - sentAt)."""
 
@@ -54,8 +52,7 @@ class Claimed:
     event: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
+class _Row(msgspec.Struct, frozen=True, gc=False):
     id: int
     source_id: UUID
     message: UUID

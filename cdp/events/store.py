@@ -2,11 +2,11 @@
 
 import struct
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
 import orjson
 import psycopg
 from django.conf import settings
@@ -37,8 +37,7 @@ INSERT INTO events_rejection (id, source_id, reason, field, sealed, at, expires_
 """
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
+class StoredEvent(msgspec.Struct, frozen=True):
     """An event of a record. `facts` may stand in clear; `sealed` is the rest of it, sealed here under the record's key."""
 
     id: UUID
@@ -49,8 +48,8 @@ class StoredEvent:
     message: UUID
     occurred_at: datetime
     received_at: datetime
-    facts: dict[str, Any] = field(default_factory=dict)
-    sealed: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = {}
+    sealed: dict[str, Any] = {}
 
 
 def store(rows: Sequence[StoredEvent]) -> None:

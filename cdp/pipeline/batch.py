@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 from django.db import InterfaceError, OperationalError, transaction
+from msgspec import Struct
 
 from cdp import audit, metrics, outbox
 from cdp.catalogue import snapshot
@@ -38,8 +39,7 @@ PASSING = (
 )  # deadlock, lost connection, server restart: the batch is tried again whole
 
 
-@dataclass
-class Work:
+class Work(Struct):
     """A claimed event on its way through the batch."""
 
     claimed: Claimed

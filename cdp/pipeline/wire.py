@@ -5,10 +5,12 @@ Values in, values out; no database. The names are those of Segment's tracking AP
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
+
+from msgspec import Struct
 
 from cdp.catalogue.builtin import IDENTIFIER_NAMES
 from cdp.catalogue.identifiers import KINDS
@@ -22,6 +24,7 @@ from identity.prepare import Observation
 
 TYPES = {"identify": 1, "track": 2, "page": 3, "screen": 4, "group": 5, "alias": 6, "merge": 6}
 _DIMENSION = {"identify": "trait", "track": "property", "page": "property", "screen": "property", "group": "group"}
+_HEAD = frozenset({"context", "type"})
 _BODY = {"identify": "traits", "track": "properties", "page": "properties", "screen": "properties", "group": "traits"}
 
 
@@ -29,8 +32,7 @@ class InvalidConsent(ValueError):
     """What an event says of consent cannot be read."""
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One event as read: `facts` may stand in clear, `sealed` may not."""
 
     type: int
@@ -80,7 +82,7 @@ def read(event: Mapping[str, Any], *, source: SourceInfo, catalogue: Catalogue, 
     dimension = _DIMENSION.get(kind)
     splits: list[Split] = []
     facts: dict[str, Any] = {}
-    sealed: dict[str, Any] = {k: v for k, v in event.items() if k not in {body_field, "context", "type"}}
+    sealed: dict[str, Any] = {k: v for k, v in event.items() if k not in _HEAD and k != body_field}
     traits_facts: dict[str, Any] = {}
     traits_sealed: dict[str, Any] = {}
     if dimension and body:

@@ -25,6 +25,7 @@ from consent.purposes import ensure_purpose
 from consent.record import Statement, record
 from identity.observe import observe
 from identity.prepare import Observation
+from tests.identity.cases import digests_of_record
 from tests.people import ALICE, BOB, Person
 
 NOW = datetime.now(UTC)
@@ -98,7 +99,7 @@ def populate() -> World:
     settle({(shop.id, "accepted"): 9, (shop.id, "stored"): 8, (shop.id, "duplicates"): 1}, slot=0)
     ensure_purpose("news", basis="consent", by=SYSTEM)
     assert first.profile_id == second.profile_id
-    return World(shop, till, first.profile_id, third.profile_id, first.digests)
+    return World(shop, till, first.profile_id, third.profile_id, digests_of_record(first.record_id))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from django.db import connection
 
+from identity.models import Evidence
 from identity.observe import Observation, Resolution, observe
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -58,3 +59,8 @@ def rows(query: str, params: list[object] | None = None) -> list[tuple]:  # type
     with connection.cursor() as cursor:
         cursor.execute(query, params or [])
         return cursor.fetchall()
+
+
+def digests_of_record(record_id: UUID) -> tuple[UUID, ...]:
+    """All identifiers by which a record is known."""
+    return tuple(Evidence.objects.filter(record_id=record_id).order_by("id").values_list("digest", flat=True))

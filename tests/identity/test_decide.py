@@ -3,10 +3,11 @@
 import pytest
 
 from cdp.audit import Actor
+from cdp.sources.models import Source
 from identity import decide, known, profiles
 from identity.models import Constraint, Merge
 from identity.rebuild import rebuild
-from tests.identity.cases import CRM, LATER, TILL, rows, said, see, together
+from tests.identity.cases import CRM, LATER, SHOP, TILL, rows, said, see, together
 from tests.people import ALICE, BOB, CHARLIE
 
 pytestmark = pytest.mark.django_db
@@ -113,5 +114,7 @@ def test_reads_open_what_is_sealed_with_class_and_provenance():
         ("email", ALICE.email),
         ("user_id", "1"),
     ]
+    for name, id in (("shop", SHOP), ("crm", CRM)):  # in whose name spaces user ids are looked for
+        Source.objects.create(id=id, name=name, namespace=id.hex)
     assert profiles.find_many(asked) == [[], [a.profile_id], [], [a.profile_id], [a.profile_id]]
     assert [one["record"] for one in profiles.export([a.record_id])] == [str(a.record_id)]

@@ -15,7 +15,7 @@ from consent.purposes import ensure_purpose
 from consent.record import Statement, record
 from consent.suppression import suppress, suppressed
 from identity.profiles import find
-from tests.identity.cases import LATER, NOON, rows, said, see
+from tests.identity.cases import LATER, NOON, digests_of_record, rows, said, see
 from tests.people import ALICE, BOB
 
 pytestmark = pytest.mark.django_db
@@ -37,7 +37,7 @@ def alice_and_bob() -> tuple[UUID, UUID]:
     )
     for resolution in seen:
         statement = Statement(
-            subjects=resolution.digests, purpose="newsletter", status="granted", effective_from=NOON,
+            subjects=digests_of_record(resolution.record_id), purpose="newsletter", status="granted", effective_from=NOON,
             evidence="said so on the phone", cause=uuid4(),
         )  # fmt: skip
         assert record([statement], actor="test", at=NOON) == 1
