@@ -9,6 +9,8 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
     from django.core.management import execute_from_command_line
 
+    import cdp.celery  # noqa: F401  (so that a job that a command sends finds the broker)
+
     execute_from_command_line(sys.argv)
 
 

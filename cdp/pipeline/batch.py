@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from msgspec import Struct
 
 from cdp import audit, metrics, outbox
@@ -102,6 +102,7 @@ def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
 
 @transaction.atomic
 def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
+    _do_not_wait_for_the_disk()
     program.share()  # before any row is locked: whoever changes a rule waits for those who go by the old one
     claimed = claim(limit, ids=ids)
     result = Result(claimed=len(claimed), received=Counter(event.received_at for event in claimed))
@@ -120,6 +121,13 @@ def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None)
         "pipeline.batch", by=audit.SYSTEM, subjects=sorted(records), rows=len(claimed), details=dict(result.outcomes)
     )
     return result
+
+
+def _do_not_wait_for_the_disk() -> None:
+    """Until this transaction ends. Should its commit be lost with the server, its events are in the inbox again
+    (docs/decisions/0011); and others wait for its locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _read(claimed: Sequence[Claimed], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:

@@ -20,6 +20,7 @@ OPENS = {
     "steward": {
         "profiles:read",
         "profiles:reveal",
+        "groups:read",
         "segments:read",
         "consents:read",
         "sources:read",
@@ -31,6 +32,7 @@ OPENS = {
     },
     "marketer": {
         "profiles:read",
+        "groups:read",
         "segments:read",
         "segments:write",
         "consents:read",

@@ -89,7 +89,7 @@ class Place:
     def found(self, key: str, person: Person) -> list[str]:
         status, body = self.it.call("POST", "/api/v1/profiles/lookup/", {"kind": "email", "value": person.email}, key)
         assert status in {200, 404}, body
-        return [it["id"] for it in body["results"]] if status == 200 else []
+        return [body["id"]] if status == 200 else []
 
     def reconciled(self, key: str) -> dict[str, int]:
         _, body = self.it.get("/api/v1/sources/", key)
