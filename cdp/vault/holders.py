@@ -34,6 +34,22 @@ class Holder(Protocol):
         """Deletes what has outlived its use at `now`; how many rows."""
 
 
+class ByNobody:
+    """The base of a holder whose rows cannot be found by record: they are sealed, and go when their time is over (`purge`)."""
+
+    def find(self, record_ids: Iterable[UUID]) -> int:
+        """Nothing is kept by record."""
+        return 0
+
+    def export(self, record_ids: Iterable[UUID]) -> Iterator[dict[str, Any]]:
+        """Nothing is kept by record."""
+        yield from ()
+
+    def erase(self, record_ids: Iterable[UUID]) -> int:
+        """Nothing is kept by record."""
+        return 0
+
+
 _holders: dict[str, Holder] = {}
 _before: dict[str, str] = {}
 
