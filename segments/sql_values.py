@@ -29,8 +29,8 @@ def _instant_sql(text: str, value: str, zone: str) -> Sql:
     return (
         f"CASE WHEN jsonb_typeof({value}) = 'string' AND {text} ~ %s THEN"
         f" CASE WHEN {text} ~ '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})$' AND length({text}) > 10 THEN"
-        f"  CASE WHEN pg_input_is_valid({clean}, 'timestamptz') THEN ({clean})::timestamptz END"
-        f" WHEN pg_input_is_valid({clean}, 'timestamp') THEN ({clean})::timestamp AT TIME ZONE %s END END",
+        f"  CASE WHEN segments_reads_as({clean}, 'timestamptz') THEN ({clean})::timestamptz END"
+        f" WHEN segments_reads_as({clean}, 'timestamp') THEN ({clean})::timestamp AT TIME ZONE %s END END",
         [MOMENT, zone],
     )
 

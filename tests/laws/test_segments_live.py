@@ -38,6 +38,8 @@ RULES: dict[str, dict[str, Any]] = {
     "first-cheap": {"event": NAMES[0], "first": {"of": "revenue", "lt": 5}},
     "kinds": {"event": NAMES[0], "distinct": {"of": "revenue", "gte": 2}},
     "sleeps": {"all": [{"event": NAMES[0]}, {"not": {"event": NAMES[0], "within": {"days": 3}}}]},
+    "looks": {"event": NAMES[1], "count": {"gte": 3}},
+    "looked-dear": {"event": NAMES[1], "sum": {"of": "revenue", "gte": 20}},
     "looks-only": {"all": [{"event": NAMES[1]}, {"not": {"segment": "three"}}, {"trait": "country", "is": "NL"}]},
 }
 WHO = st.integers(0, 1)
@@ -140,7 +142,7 @@ def late(now: datetime) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(max_examples=max(CASES // 4, 25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=max(CASES // 3, 25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=5, max_size=40))
 def test_live_is_rebuilt(db: None, steps: list[tuple[Any, ...]]) -> None:
     live.forget()
