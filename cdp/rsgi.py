@@ -5,6 +5,7 @@
 
 import gc
 import io
+import signal
 from time import perf_counter
 from typing import Any
 
@@ -16,7 +17,11 @@ from django.conf import settings
 from cdp.events import wire
 from cdp.events.body import gathered
 from cdp.operations.bridge import Bridge, environment
+from cdp.operations.family import die_with_parent
 from cdp.operations.requests import note
+
+# Granian starts this process. One that outlived it would go on answering beside its successor; what it acked is committed.
+die_with_parent(signal.SIGKILL)
 
 # What the imports made stays for ever: the collector need not look through it again and again. And what a request makes
 # goes without its help, so it may look rarely.

@@ -18,10 +18,10 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 MANAGE = [sys.executable, os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "manage.py")]
 
 
-def _die_with_parent() -> None:
-    """Between fork and exec: the kernel ends this child when its parent is gone, even by kill -9 (prctl(2))."""
+def die_with_parent(number: int = signal.SIGTERM) -> None:
+    """From now on the kernel sends this process a signal when its parent is gone, even by kill -9 (prctl(2)). Linux only."""
     if _libc is not None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _libc.prctl(_PR_SET_PDEATHSIG, number)
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Child:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
     def backoff(self) -> float:
