@@ -21,8 +21,8 @@ BORN = ("birthday", "birthDate", "birth_date", "birthdate", "dateOfBirth", "date
 ATTRIBUTES = frozenset((*GIVEN, *FAMILY, *FULL, *BORN, "suffix"))
 
 _SIMILAR, _DIFFERENT = 0.88, 0.82  # Jaro-Winkler; in between nobody can tell
-_SUFFIXES = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
-_TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau"}
+SUFFIXES = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "ii", "iii": "iii", "iv": "iv"}
+TITLES = {"mr", "mrs", "ms", "miss", "dr", "prof", "herr", "frau"}
 _LETTERS = str.maketrans({"ł": "l", "đ": "d", "ø": "o", "ß": "ss", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ð": "d"})
 _NOBODY = {"test", "none", "null", "na", "unknown", "anonymous", "guest", "customer", "noname", "xxx", "asdf"}
 _ISO = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})")
@@ -83,14 +83,14 @@ def person(traits: Mapping[str, Any]) -> Person:
         given, family = _split(plain(_first(traits, FULL)))
     suffix = plain(_first(traits, ("suffix",)))
     words = family.split()
-    if len(words) > 1 and words[-1] in _SUFFIXES:
+    if len(words) > 1 and words[-1] in SUFFIXES:
         suffix, family = words[-1], " ".join(words[:-1])
     given = "" if given in _NOBODY else given
     family = "" if family in _NOBODY else family
     born = birth_date(_first(traits, BORN))
     if not (given or family or born):
         return NOBODY
-    return Person(given, family, _SUFFIXES.get(suffix, ""), born)
+    return Person(given, family, SUFFIXES.get(suffix, ""), born)
 
 
 def _first(traits: Mapping[str, Any], names: tuple[str, ...]) -> str:
@@ -102,10 +102,10 @@ def _first(traits: Mapping[str, Any], names: tuple[str, ...]) -> str:
 
 
 def _split(full: str) -> tuple[str, str]:
-    words = [word for word in full.split() if word not in _TITLES]
+    words = [word for word in full.split() if word not in TITLES]
     if len(words) < 2:
         return (words[0] if words else ""), ""
-    if words[-1] in _SUFFIXES and len(words) > 2:
+    if words[-1] in SUFFIXES and len(words) > 2:
         return " ".join(words[:-2]), " ".join(words[-2:])
     return " ".join(words[:-1]), words[-1]
 

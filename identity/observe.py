@@ -1,4 +1,8 @@
-"""Observations into records, evidence, links, clusters and golden records: in sets, never a query per row."""
+"""Observations into records, evidence, links, clusters and golden records: in sets, never a query per row.
+
+In two steps, so that little happens under the lock: `begin` says which records are known and makes keys for the others, `settle`
+decides. What a caller writes of known records it can write in between.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +18,7 @@ from identity import locks, prepare, profilerows, records, regroup, relink, trai
 from identity.prepare import Folded, Observation, digests_of
 from identity.records import Glimpse, Rec
 
-__all__ = ["Observation", "Resolution", "digests_of", "observe"]
+__all__ = ["Begun", "Observation", "Resolution", "begin", "digests_of", "observe", "settle"]
 
 Place = tuple[UUID, UUID]
 
@@ -27,28 +31,64 @@ class Resolution(Struct, frozen=True):
     changed: bool
 
 
+@dataclass(slots=True)
+class Begun:
+    """Observations folded by record, and what is known of these records. `places`: each observation's record."""
+
+    folded: dict[Place, Folded]
+    places: list[Place]
+    known: dict[Place, Glimpse]
+    drafts: dict[Place, UUID]  # ids, with keys, for records that are not known
+
+    @property
+    def record_ids(self) -> list[UUID | None]:
+        """Each observation's record, None where it is new."""
+        known = {place: it.id for place, it in self.known.items()}
+        return [known.get(place) for place in self.places]
+
+
+# Ids with keys that were drafted for records which another process made first. They serve the next new ones.
+_spare: list[UUID] = []
+
+
 def observe(observations: Sequence[Observation], *, at: datetime, actor: str = "pipeline") -> list[Resolution]:
     """Resolves up to a few thousand observations, in the caller's transaction; one resolution each, in their order.
 
-    What is known already, and says nothing of traits, costs one query and no lock. All else happens under the identity lock,
-    so that every decision sees all that was decided before. Tells `consent` and the outbox of every profile that changed.
-    """
+    Tells `consent` and the outbox of every profile that changed."""
+    return settle(begin(observations), at=at, actor=actor)
+
+
+def begin(observations: Sequence[Observation]) -> Begun:
+    """What is known of the records that are observed: one query, no lock. The others' keys are made now, for the vault's
+    commit waits for its disk."""
     folded, places = prepare.fold(observations)
-    known = records.glimpses({place: one.values for place, one in folded.items() if not one.said})
-    dirty = {place: one for place, one in folded.items() if one.said or _is_news(one, known.get(place))}
+    known = records.glimpses({place: one.values for place, one in folded.items()})
+    new = [place for place in folded if place not in known]
+    ids = [_spare.pop() if _spare else uuid7() for _ in new]
+    keys.create(ids)
+    return Begun(folded, places, known, dict(zip(new, ids, strict=True)))
+
+
+def settle(begun: Begun, *, at: datetime, actor: str = "pipeline") -> list[Resolution]:
+    """Decides what has begun; a resolution of each observation. Silent records that say nothing new cost nothing. All else
+    happens under the identity lock, so that every decision sees all that was decided before."""
+    known = begun.known
+    dirty = {place: one for place, one in begun.folded.items() if one.said or _is_news(one, known.get(place))}
     whose = {place: (it.id, it.profile_id) for place, it in known.items()}
     changed: set[UUID] = set()
     if dirty:
         locks.take()
-        settled, changed = _settle(dirty, _stored(dirty), at=at, actor=actor)
+        stored = _stored(dirty)
+        settled, changed = _settle(dirty, stored, begun.drafts, at=at, actor=actor)
         whose |= {place: (rec.id, rec.profile_id) for place, rec in settled.items()}
+        _spare.extend(begun.drafts[place] for place in stored if place in begun.drafts)
     made: dict[Place, Resolution] = {}
-    for place in folded:
+    for place in begun.folded:
         record_id, profile_id = whose[place]
         if profile_id is None:
             raise LookupError(f"record {record_id} has no profile")
         made[place] = Resolution(record_id, profile_id, profile_id in changed)
-    return [made[place] for place in places]
+    return [made[place] for place in begun.places]
 
 
 def _is_news(one: Folded, known: Glimpse | None) -> bool:
@@ -84,11 +124,11 @@ class _News:
 
 
 def _settle(
-    dirty: dict[Place, Folded], stored: dict[Place, Rec], *, at: datetime, actor: str
+    dirty: dict[Place, Folded], stored: dict[Place, Rec], drafts: dict[Place, UUID], *, at: datetime, actor: str
 ) -> tuple[dict[Place, Rec], set[UUID]]:
     """Writes what is new; the records concerned, and the profiles that changed. Under the lock."""
     news = _News()
-    recs = {place: _merge(one, stored.get(place), news) for place, one in dirty.items()}
+    recs = {place: _merge(one, stored.get(place) or _new(one, drafts.get(place)), news) for place, one in dirty.items()}
     held = keys.create([rec.id for rec in news.new])
     held |= keys.load({rec.id for rec in news.altered} | {row[0] for row in news.evidence} - held.keys())
     declared = profilerows.declared_names()
@@ -111,10 +151,14 @@ def _settle(
     return recs, result.changed
 
 
-def _merge(one: Folded, rec: Rec | None, news: _News) -> Rec:
+def _new(one: Folded, draft: UUID | None) -> Rec:
+    """A record to be made. Without a draft it was known a moment ago, and has been erased since."""
+    return Rec(draft or uuid7(), one.source_id, one.key.kind, one.key.digest, uuid7(), one.first_seen, {}, {}, new=True)
+
+
+def _merge(one: Folded, rec: Rec, news: _News) -> Rec:
     """Merges what a batch says of one record into it, in memory."""
-    if rec is None:
-        rec = Rec(uuid7(), one.source_id, one.key.kind, one.key.digest, uuid7(), one.first_seen, {}, {}, new=True)
+    if rec.new:
         news.new.append(rec)
     _ = rec.person  # read before the merge, so that `renamed` can tell
     moved = [traits.take(rec.facts, rec.sealed, said) for said in one.said]

@@ -27,7 +27,7 @@ from consent.permits import permits_many
 from consent.purposes import gpc_statements
 from consent.record import Statement, record
 from consent.suppression import suppressed
-from identity.observe import Resolution, observe
+from identity import observe
 from identity.prepare import digests_of, read_all
 from segments import program
 from segments.nodes import micros
@@ -218,30 +218,38 @@ def _permitted(works: list[Work], counts: Counter[tuple[UUID, str]], *, now: dat
 
 
 def _store(works: list[Work], counts: Counter[tuple[UUID, str]]) -> set[UUID]:
-    """Resolves and stores what is permitted; the records concerned."""
+    """Resolves and stores what is permitted; the records concerned. Events of known records are stored first: under the
+    lock that resolving takes, other workers wait."""
     if not works:
         return set()
     at = max(work.claimed.received_at for work in works)
-    resolutions = observe([work.reading.observation for work in works], at=at)
-    rows = [_row(*it) for it in zip(uuid7s(len(works)), works, resolutions, strict=True)]
-    store(rows)
-    groups.observe(_group_calls(works, resolutions), at=at)
+    begun = observe.begin([work.reading.observation for work in works])
+    ids = begun.record_ids
+    concerned = _write([(work, id) for work, id in zip(works, ids, strict=True) if id is not None])
+    resolutions = observe.settle(begun, at=at)
+    settled = [(work, it.record_id) for work, it in zip(works, resolutions, strict=True)]
+    concerned |= _write([it for it, id in zip(settled, ids, strict=True) if id is None])
+    groups.observe(_group_calls(settled), at=at)
     counts.update((work.source.id, "stored") for work in works)
-    _tell(rows)
     labels = {work.reading.label for work in works if work.reading.label}
     observe_fields([split for work in works for split in work.reading.splits], at=at, events=labels)
+    return concerned
+
+
+def _write(works: Sequence[tuple[Work, UUID]]) -> set[UUID]:
+    """Stores events of these records, and says so to whoever follows; the records."""
+    if not works:
+        return set()
+    rows = [_row(id, *it) for id, it in zip(uuid7s(len(works)), works, strict=True)]
+    store(rows)
+    _tell(rows)
     return {row.record_id for row in rows}
 
 
-def _group_calls(works: list[Work], resolutions: Sequence[Resolution]) -> list[groups.Statement]:
+def _group_calls(works: Sequence[tuple[Work, UUID]]) -> list[groups.Statement]:
     return [
-        wire.group_call(
-            work.reading,
-            record_id=resolution.record_id,
-            source=work.source,
-            occurred_at=work.claimed.occurred_at,
-        )
-        for work, resolution in zip(works, resolutions, strict=True)
+        wire.group_call(work.reading, record_id=record_id, source=work.source, occurred_at=work.claimed.occurred_at)
+        for work, record_id in works
         if work.reading.type == wire.TYPES["group"]
     ]
 
@@ -257,10 +265,10 @@ def _tell(rows: Sequence[StoredEvent]) -> None:
     outbox.happened(heard, since=min(row.received_at for row in rows))
 
 
-def _row(id: UUID, work: Work, resolution: Resolution) -> StoredEvent:
+def _row(id: UUID, work: Work, record_id: UUID) -> StoredEvent:
     return StoredEvent(
         id=id,
-        record_id=resolution.record_id,
+        record_id=record_id,
         source_id=work.source.id,
         type=work.reading.type,
         name=work.reading.name,
