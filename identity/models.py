@@ -23,6 +23,9 @@ class Record(models.Model):
     attributes = ArrayField(
         models.TextField(), default=list
     )  # names of the declared identifying traits inside `sealed`
+    # What a steward typed about the person, kept with this record: {trait: [value, when]}, under the record's key. Whoever
+    # writes a record anew leaves it alone.
+    manual = models.BinaryField(null=True)
     first_seen = models.DateTimeField()
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
@@ -136,3 +139,27 @@ class Merge(models.Model):
     actor = models.CharField(max_length=80)
     undone_at = models.DateTimeField(null=True)
     at = models.DateTimeField(db_default=Now())
+
+
+class AttributeRule(models.Model):
+    """How one attribute's golden value is chosen, from this version on; the highest version of a trait counts. Without steps:
+    as it was before anybody chose. Also the job that brings stored golden records up to date with it: how far it came."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    trait = models.CharField(max_length=200)  # declared, so it may stand in clear
+    version = models.PositiveIntegerField()
+    steps = ArrayField(models.CharField(max_length=20), default=list)
+    sources = ArrayField(models.UUIDField(), default=list)
+    actor = models.CharField(max_length=80)
+    at = models.DateTimeField(db_default=Now())
+    total = models.BigIntegerField(null=True)  # profiles of several records when the job began
+    position = models.UUIDField(null=True)  # the last profile that was looked at
+    looked_at = models.BigIntegerField(default=0)
+    changed = models.BigIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["trait", "version"], name="identity_attributerule_once")]
+
+    def __str__(self) -> str:
+        return f"{self.trait}, version {self.version}"

@@ -1,6 +1,6 @@
 """The rows of profiles: made, brought up to date, deleted, in sets. Under the identity lock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,15 @@ from django.db import connection
 
 from cdp.catalogue import snapshot
 from cdp.sources import lookup
+from identity import records, survivorship
 from identity.assign import Assigned
 from identity.golden import Contribution, Golden, golden
 from identity.records import Rec
-from identity.traits import canonical
+from identity.traits import Stamped, canonical
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
+STEWARD = UUID(int=0)  # the source of what is typed: none that sends data
 _declared: tuple[object, frozenset[str]] = (None, frozenset())
 
 
@@ -44,21 +46,40 @@ def declared_names() -> frozenset[str]:
 
 
 def contributions(recs: Sequence[Rec]) -> list[Contribution]:
-    """What survivorship needs of records."""
+    """What survivorship needs of records. What a steward typed counts as said by STEWARD, whatever its record's source is."""
     sources = lookup.load({rec.source_id for rec in recs})
     found = []
     for rec in recs:
         source = sources.get(rec.source_id)
         priority, manual = (source.priority, source.kind == "steward") if source else (50, False)
         found.append(Contribution(rec.id, rec.order, priority, manual, rec.facts, rec.sealed))
+        if rec.manual:
+            found.append(Contribution(rec.id, (STEWARD, rec.key_digest), 0, True, *_split(rec.manual)))
     return found
+
+
+def _split(manual: Stamped) -> tuple[Stamped, Stamped]:
+    """Typed values as facts and the rest, by the catalogue of today: they are kept in one piece."""
+    facts: Stamped = {}
+    rest: Stamped = {}
+    for trait, (value, at) in manual.items():
+        split = snapshot.current().split("trait", {trait: value})
+        if trait in split.facts:
+            facts[trait] = [split.facts[trait], at]
+        if trait in split.sealed:
+            rest[trait] = [split.sealed[trait], at]
+    return facts, rest
 
 
 def goldens(parts: Sequence[Sequence[UUID]], scene: Mapping[UUID, Rec]) -> list[Golden]:
     """The golden record of each part."""
-    given = {one.record: one for one in contributions([scene[record] for part in parts for record in part])}
-    names = declared_names()
-    return [golden([given[record] for record in part], declared=names.__contains__) for part in parts]
+    given: dict[UUID, list[Contribution]] = {}
+    for one in contributions([scene[record] for part in parts for record in part]):
+        given.setdefault(one.record, []).append(one)
+    names, rules = declared_names(), survivorship.current()
+    return [
+        golden([it for record in part for it in given[record]], rules, declared=names.__contains__) for part in parts
+    ]
 
 
 def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UUID, Rec], *, at: datetime) -> Written:
@@ -91,6 +112,16 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
     result.changed = {id for id, _, _ in (*made, *stale)}
     result.made = len(made)
     return result
+
+
+def refresh(profile_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
+    """Works the golden records of profiles out anew, clusters as they are; those whose row changed. Under the identity lock."""
+    scene = records.by_profile(profile_ids)
+    parts: dict[UUID, list[UUID]] = {}
+    for rec in scene.values():
+        if rec.profile_id is not None:
+            parts.setdefault(rec.profile_id, []).append(rec.id)
+    return write(list(parts.values()), Assigned(ids=list(parts)), scene, at=at).changed
 
 
 def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:

@@ -163,4 +163,7 @@ def export(record_ids: Sequence[UUID]) -> Iterator[dict[str, Any]]:
                 }
                 for trait in sorted({*rec.facts, *rec.sealed})
             },
+            "typed_by_a_steward": {
+                trait: {"value": value, "typed_at": at} for trait, (value, at) in sorted(rec.manual.items())
+            },
         }

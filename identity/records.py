@@ -41,6 +41,7 @@ class Rec:
     facts: Stamped
     sealed: Stamped
     evidence: dict[UUID, tuple[int, datetime]] = field(default_factory=dict)
+    manual: Stamped = field(default_factory=dict)  # what a steward typed
     new: bool = False
     _person: Person | None = None
 
@@ -70,8 +71,9 @@ class Rec:
         return Holder(self.id, self.source_id, self.key_kind, self.order, self.person, since)
 
 
-COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed"
+COLUMNS = "r.id, r.source_id, r.key_kind, r.key_digest, r.profile_id, r.first_seen, r.facts::text, r.sealed, r.manual"
 _BY_ID = f"SELECT {COLUMNS} FROM identity_record r WHERE r.id = ANY(%s::uuid[])"
+_BY_PROFILE = f"SELECT {COLUMNS} FROM identity_record r WHERE r.profile_id = ANY(%s::uuid[])"
 _BY_PLACE = f"""
 SELECT {COLUMNS} FROM unnest(%s::uuid[], %s::uuid[]) AS asked(source_id, key_digest)
 JOIN identity_record r USING (source_id, key_digest)
@@ -89,6 +91,11 @@ _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence W
 def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     """The records with these ids, opened. One query, one more to the vault for keys not remembered."""
     return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
+
+
+def by_profile(ids: Collection[UUID]) -> dict[UUID, Rec]:
+    """The records of these profiles, opened."""
+    return {rec.id: rec for rec in _load(_BY_PROFILE, [uuids(ids)])} if ids else {}
 
 
 def by_place(places: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Rec]:
@@ -127,23 +134,24 @@ def glimpses(asked: Mapping[tuple[UUID, UUID], Mapping[UUID, tuple[Value, Any]]]
 
 def _load(query: str, params: list[Any]) -> list[Rec]:
     (rows,) = together((query, params))
-    held = keys.load([row[0] for row in rows if row[7] is not None])
+    held = keys.load([row[0] for row in rows if row[7] is not None or row[8] is not None])
     return [opened(row, held) for row in rows]
 
 
 def opened(row: tuple[Any, ...], held: Mapping[UUID, Key]) -> Rec:
     """A record from a row of `COLUMNS`. Raises KeyMissing, Unsealable."""
-    traits = unseal_traits(row[0], row[7], held) if row[7] is not None else {}
-    id, source_id, kind, digest, profile_id, first_seen, facts, _ = row
-    return Rec(id, source_id, kind, digest, profile_id, first_seen, _decode(facts), traits)
+    id, source_id, kind, digest, profile_id, first_seen, facts, blob, typed = row
+    traits = unseal_traits(id, blob, held) if blob is not None else {}
+    manual = unseal_traits(id, typed, held, "manual") if typed is not None else {}
+    return Rec(id, source_id, kind, digest, profile_id, first_seen, _decode(facts), traits, manual=manual)
 
 
-def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key]) -> Stamped:
-    """Opens a record's traits. Raises KeyMissing, Unsealable."""
+def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key], column: str = "sealed") -> Stamped:
+    """Opens a record's traits, of one column. Raises KeyMissing, Unsealable."""
     key = held.get(record_id)
     if key is None:
         raise KeyMissing(f"record {record_id}")
-    opened: Stamped = sealed.unseal(key, blob, aad=aad("identity_record", record_id, "sealed"))
+    opened: Stamped = sealed.unseal(key, blob, aad=aad("identity_record", record_id, column))
     return opened
 
 
@@ -198,6 +206,23 @@ def update(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> 
                 [rec.first_seen for rec in recs],
                 [_encode(row[2]).decode() for row in rows],
             ],
+        )
+
+
+def update_manual(recs: Collection[Rec], held: Mapping[UUID, Key]) -> None:
+    """Writes what a steward typed."""
+    rows = [
+        (
+            rec.id,
+            sealed.seal(held[rec.id], rec.manual, aad=aad("identity_record", rec.id, "manual")) if rec.manual else None,
+        )
+        for rec in recs
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """UPDATE identity_record r SET manual = n.manual
+               FROM unnest(%s::uuid[], %s::bytea[]) AS n(id, manual) WHERE r.id = n.id""",
+            [[id for id, _ in rows], [blob for _, blob in rows]],
         )
 
 

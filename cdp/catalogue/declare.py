@@ -80,7 +80,7 @@ def declare_named(
             setattr(field, key, value)
         field.sealed_name, field.declared_at = None, datetime.now(UTC)
         field.save(update_fields=[*wanted, "sealed_name", "declared_at"])
-        _raise_version()
+        raise_version()
         audit.record(
             "catalogue.declare",
             by=by,
@@ -96,10 +96,12 @@ def withdraw(field: Field, *, by: audit.Actor) -> None:
     with transaction.atomic():
         audit.record("catalogue.withdraw", by=by, object=("field", field.id), fields=[f"{field.scope} {field.name}"])
         Field.objects.filter(pk=field.pk).delete()
-        _raise_version()
+        raise_version()
 
 
-def _raise_version() -> None:
+def raise_version() -> None:
+    """Lets every process read the declarations, and what is remembered with them, anew within a second. In the caller's
+    transaction, whose end whoever else declares waits for."""
     Version.objects.filter(pk=1).update(number=F("number") + 1)
     snapshot.forget()
     transaction.on_commit(snapshot.forget)

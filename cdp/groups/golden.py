@@ -10,11 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from identity.golden import Contribution, Survivor, survivors
+from identity.strategies import Rule
 from identity.traits import Stamped, leaves, moves, take
 
 Said = tuple[str, Mapping[str, Any], Mapping[str, Any]]  # time observed, facts, the rest: of one statement
 # Names and dates of a company move with time as all else does: no rules by attribute, as a person's have.
-_RULES: Mapping[str, tuple[str, ...]] = {}
+_RULES: Mapping[str, Rule] = {}
 
 
 @dataclass(slots=True)

@@ -1,0 +1,15 @@
+"""Jobs of identity. A task may run twice and carries nothing: what is to be done stands in the database."""
+
+from datetime import UTC, datetime
+
+from celery import shared_task
+
+from identity import recompute
+
+
+@shared_task
+def apply_rules() -> None:
+    """Brings golden records up to date with rules that changed, also those of a job that was lost with a killed process."""
+    for rule_id in recompute.waiting():
+        while recompute.step(rule_id, at=datetime.now(UTC)):
+            pass
