@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 
 import psycopg
@@ -29,7 +30,10 @@ def ensure(moments: Iterable[datetime]) -> None:
         with writer.connect() as connection:
             connection.execute("SET lock_timeout = '2s'")
             for month in missing:
-                connection.execute("SELECT events_ensure_month(%s)", [month])
+                # Another process may make it at this moment, which the function's own look does not always see: an advisory
+                # lock, unlike one on a table, does not bring a session news of the catalogue.
+                with suppress(psycopg.errors.DuplicateTable):
+                    connection.execute("SELECT events_ensure_month(%s)", [month])
                 with _guard:
                     _known.add(month)
     except psycopg.errors.LockNotAvailable:

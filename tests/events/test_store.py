@@ -1,5 +1,6 @@
 """The event store: sealing under the record's key, months, timeline, erasure; the inbox keys of days gone by."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -102,6 +103,18 @@ def test_months_are_made_when_needed_and_rows_moved_there(shop: Shop) -> None:
     next_month = stored(uuid7(), at + timedelta(minutes=1))
     store([next_month])
     assert partition_of(next_month.id) == "events_event_default"
+
+
+def test_many_at_once_make_the_same_months(shop: Shop) -> None:
+    def make(number: int) -> None:
+        months.forget()
+        months.ensure([datetime(2041, 1 + month, 5, tzinfo=UTC) for month in range(12)])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(make, range(12)))
+    row = stored(uuid7(), datetime(2041, 12, 5, tzinfo=UTC))
+    store([row])
+    assert partition_of(row.id) == "events_event_2041_12"
 
 
 def test_a_claim_makes_the_months_of_its_events(shop: Shop) -> None:
