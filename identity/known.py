@@ -17,17 +17,18 @@ from cdp.catalogue.identifiers import LABELS
 from cdp.database.together import Rows, Statement, together
 from cdp.sources import lookup
 from cdp.vault import keys, sealed
-from identity import records
+from identity import records, survivorship
 from identity.golden import survivors
 from identity.prepare import shown
-from identity.profilerows import contributions
+from identity.profilerows import STEWARD, contributions, split_typed
 from identity.records import KeyMissing, Rec
-from identity.traits import leaves, whole
+from identity.traits import Stamped, leaves, whole
 
 
 @dataclass(frozen=True, slots=True)
 class GoldenValue:
-    """One attribute of a golden record. `data_class`: identifying, fact or undeclared."""
+    """One attribute of a golden record. `data_class`: identifying, fact or undeclared. `source`: "steward" for what was typed
+    by hand, which is no source's. `records`: all that have a part in it, `record_id` the last of them."""
 
     name: str
     value: Any
@@ -37,11 +38,20 @@ class GoldenValue:
     source: str
     rule: str
     at: str
+    records: tuple[UUID, ...]
+
+    @property
+    def typed(self) -> bool:
+        """Did a steward type it?"""
+        return self.source_id == STEWARD
+
+
+Said = dict[str, tuple[Any, str, str]]  # path -> (value, class, time observed)
 
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    """One record of a profile. `traits`: path -> (value, class, time observed)."""
+    """One record of a profile. `traits`: what it says; `manual`: what a steward typed, which is kept with it."""
 
     id: UUID
     source_id: UUID
@@ -49,7 +59,8 @@ class RecordView:
     key_kind: str
     key: str
     first_seen: datetime
-    traits: dict[str, tuple[Any, str, str]]
+    traits: Said
+    manual: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,17 +126,16 @@ class Known:
     @cached_property
     def golden(self) -> list[GoldenValue]:
         """The golden record, opened, by name: facts, identifying and undeclared values."""
-        recs, classes = {rec.id: rec for rec in self.recs}, snapshot.current().classes("trait")
-        found = []
-        for one in survivors(contributions(self.recs)):
-            source_id = recs[one.record].source_id
+        classes, found = snapshot.current().classes("trait"), []
+        for one in survivors(contributions(self.recs), survivorship.current()):
+            named = "steward" if one.source == STEWARD else self._named.get(one.source, "")
             facts = {path for path, _ in leaves(one.trait, one.fact[0])} if one.fact else set()
             for path, value in leaves(one.trait, one.value):
                 # A fact of the wrong type was sealed as it came: it stays as closed as what nobody declared.
                 kind = "fact" if path in facts else _sealed_class(classes, path)
                 found.append(
                     GoldenValue(
-                        path, value, kind, one.record, source_id, self._named.get(source_id, ""), one.rule, one.at
+                        path, value, kind, one.record, one.source, named, one.rule, one.at, one.records or (one.record,)
                     )
                 )
         return found
@@ -140,8 +150,9 @@ class Known:
             key = own.get((rec.id, rec.key_digest))
             spelt = key.opened(self.held) if key else ""
             named = self._named.get(rec.source_id, "")
-            traits = _traits(rec, classes)
-            found.append(RecordView(rec.id, rec.source_id, named, LABELS[rec.key_kind], spelt, rec.first_seen, traits))
+            traits, manual = _said(rec.facts, rec.sealed, classes), _said(*split_typed(rec.manual), classes)
+            label = LABELS[rec.key_kind]
+            found.append(RecordView(rec.id, rec.source_id, named, label, spelt, rec.first_seen, traits, manual))
         return found
 
     @cached_property
@@ -163,12 +174,12 @@ class Known:
         ]
 
 
-def _traits(rec: Rec, classes: Mapping[str, str]) -> dict[str, tuple[Any, str, str]]:
+def _said(clear: Stamped, rest: Stamped, classes: Mapping[str, str]) -> Said:
     found = {}
-    for trait in sorted({*rec.facts, *rec.sealed}):
-        at = (rec.facts.get(trait) or rec.sealed[trait])[1]
-        facts = {path for path, _ in leaves(trait, rec.facts[trait][0])} if trait in rec.facts else set()
-        for path, value in leaves(trait, whole(rec.facts, rec.sealed, trait)):
+    for trait in sorted({*clear, *rest}):
+        at = (clear.get(trait) or rest[trait])[1]
+        facts = {path for path, _ in leaves(trait, clear[trait][0])} if trait in clear else set()
+        for path, value in leaves(trait, whole(clear, rest, trait)):
             found[path] = (value, "fact" if path in facts else _sealed_class(classes, path), at)
     return found
 

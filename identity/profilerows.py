@@ -54,11 +54,11 @@ def contributions(recs: Sequence[Rec]) -> list[Contribution]:
         priority, manual = (source.priority, source.kind == "steward") if source else (50, False)
         found.append(Contribution(rec.id, rec.order, priority, manual, rec.facts, rec.sealed))
         if rec.manual:
-            found.append(Contribution(rec.id, (STEWARD, rec.key_digest), 0, True, *_split(rec.manual)))
+            found.append(Contribution(rec.id, (STEWARD, rec.key_digest), 0, True, *split_typed(rec.manual)))
     return found
 
 
-def _split(manual: Stamped) -> tuple[Stamped, Stamped]:
+def split_typed(manual: Stamped) -> tuple[Stamped, Stamped]:
     """Typed values as facts and the rest, by the catalogue of today: they are kept in one piece."""
     facts: Stamped = {}
     rest: Stamped = {}
@@ -104,8 +104,8 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
         ):
             stale.append((id, part, gold))
     founders = result.founders | assigned.founders
-    _insert(made, {id: _founder(founders.get(id), part, scene) for id, part, _ in made}, at=at)
-    _update(stale, {id: _founder(founders.get(id), part, scene) for id, part, _ in stale}, at=at)
+    _insert(made, {id: founder_of(founders.get(id), part, scene) for id, part, _ in made}, at=at)
+    _update(stale, {id: founder_of(founders.get(id), part, scene) for id, part, _ in stale}, at=at)
     if result.gone:
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM identity_profile WHERE id = ANY(%s::uuid[])", [sorted(result.gone)])
@@ -140,7 +140,7 @@ def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
 Row = tuple[UUID, Sequence[UUID], Golden]
 
 
-def _founder(known: UUID | None, part: Sequence[UUID], scene: Mapping[UUID, Rec]) -> UUID:
+def founder_of(known: UUID | None, part: Sequence[UUID], scene: Mapping[UUID, Rec]) -> UUID:
     """The record with which a profile began; the oldest of its records where that is not known or was erased."""
     if known is not None and known in part:
         return known
