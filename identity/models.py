@@ -65,10 +65,13 @@ class Link(models.Model):
     id = models.BigAutoField(primary_key=True)
     left = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
     right = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
-    rule = models.CharField(max_length=30)  # same user_id, same email ...; later: probabilistic
-    kind = models.SmallIntegerField()
+    rule = models.CharField(max_length=30)  # same_user_id, same_email ...; "similar": by the matching model
+    kind = models.SmallIntegerField()  # of the shared identifier; 0 for "similar"
     digest = models.UUIDField(null=True)
     weight = models.FloatField()  # bits
+    probability = models.FloatField(
+        null=True
+    )  # of the rule "similar": that the two are one person, by the model in force
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -163,3 +166,100 @@ class AttributeRule(models.Model):
 
     def __str__(self) -> str:
         return f"{self.trait}, version {self.version}"
+
+
+class MatchModel(models.Model):
+    """A version of the matching model, and the job that was done on it last: how far it came."""
+
+    class State(models.TextChoices):
+        TRAINING = "training"
+        FAILED = "failed"
+        TRAINED = "trained"
+        ACTIVE = "active"
+        RETIRED = "retired"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    version = models.PositiveIntegerField(unique=True)
+    # The model as JSON, under the installation's key "matching". It holds hashes of frequent values, never of rare ones.
+    sealed = models.BinaryField(null=True)
+    summary = models.JSONField(default=dict)  # nothing personal: levels with m and u, prior, estimates, blocking rules
+    state = models.CharField(max_length=10, choices=State, default=State.TRAINING)
+    threshold = models.FloatField(default=1.0)  # two records are joined from this probability on
+    review_from = models.FloatField(default=1.0)  # a steward is asked from this one on
+    comparison = models.JSONField(null=True)  # what switching to it would change; profile ids, nothing personal
+    trained_at = models.DateTimeField(null=True)
+    trained_on = models.IntegerField(default=0)  # records
+    activated_at = models.DateTimeField(null=True)
+    actor = models.CharField(max_length=80)
+    job = models.CharField(max_length=10, default="")  # train, compare, activate, withdraw; "" when none is under way
+    total = models.BigIntegerField(null=True)
+    looked_at = models.BigIntegerField(default=0)
+    position = models.UUIDField(null=True)  # the last record that was scored anew
+    error = models.CharField(max_length=200, blank=True, default="")  # why the job ended; names nobody
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["state"], condition=models.Q(state="active"), name="identity_matchmodel_one_active"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.version}"
+
+
+class MatchRow(models.Model):
+    """What of a record is compared: its prepared values, and under which blocking keys it is found."""
+
+    record_id = models.UUIDField(primary_key=True)
+    sealed = models.BinaryField(
+        null=True
+    )  # {field: [spellings]}, under the record's key; null where the person refuses
+    keys = ArrayField(models.BigIntegerField(), default=list)  # sorted
+    model_version = models.IntegerField()
+
+
+class MatchKey(models.Model):
+    """A blocking key that a record has: the first 64 bits of a keyed digest."""
+
+    pk = models.CompositePrimaryKey("key", "record_id")
+    key = models.BigIntegerField()
+    record_id = models.UUIDField()
+
+
+class RetiredKey(models.Model):
+    """A blocking key that more records have than are looked at: they meet under finer keys instead."""
+
+    key = models.BigIntegerField(primary_key=True)
+    n = models.IntegerField()  # how many records have it
+
+
+class Review(models.Model):
+    """A question to a steward: are these two records one person? left < right."""
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        SAME = "same"
+        DIFFERENT = "different"
+        UNSURE = "unsure"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    left_id = models.UUIDField()
+    right_id = models.UUIDField(db_index=True)
+    probability = models.FloatField()
+    bits = models.FloatField()
+    reason = models.CharField(max_length=12)  # near_even, bridge, guard; sample, asked: by a steward
+    state = models.CharField(max_length=10, choices=State, default=State.OPEN)
+    decided_by = models.CharField(max_length=80, default="")
+    decided_at = models.DateTimeField(null=True)
+    batch = models.UUIDField(null=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["state", "probability"], name="identity_review_queue")]
+        constraints = [
+            models.UniqueConstraint(fields=["left_id", "right_id"], name="identity_review_once"),
+            models.CheckConstraint(
+                condition=models.Q(left_id__lt=models.F("right_id")), name="identity_review_ordered"
+            ),
+        ]

@@ -115,7 +115,7 @@ def links_of(profile_id: UUID) -> list[LinkView]:
     ids = records_in(profile_id)
     rows = Link.objects.filter(left_id__in=ids, right_id__in=ids).order_by("-weight", "left_id", "right_id", "kind")
     return [
-        LinkView(row.left_id, row.right_id, row.rule, LABELS[row.kind], row.digest, row.weight, row.created_at)
+        LinkView(row.left_id, row.right_id, row.rule, LABELS.get(row.kind, ""), row.digest, row.weight, row.created_at)
         for row in rows
     ]
 
