@@ -14,8 +14,8 @@ class People:
     name = "identity"
     models = (
         "identity.record", "identity.evidence", "identity.retiredvalue", "identity.link", "identity.constraint",
-        "identity.profile", "identity.redirect", "identity.merge", "identity.matchmodel", "identity.matchrow", "identity.matchkey",
-        "identity.retiredkey", "identity.review",
+        "identity.profile", "identity.redirect", "identity.merge", "identity.matchmodel", "identity.matchrow",
+        "identity.matchkey", "identity.retiredkey", "identity.review",
     )  # fmt: skip
 
     def find(self, record_ids: Iterable[UUID]) -> int:

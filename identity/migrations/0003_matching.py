@@ -1,10 +1,11 @@
 """Models of matching, what is compared of each record, its blocking keys, questions to stewards. New tables; a nullable column
 rewrites none."""
 
-import cdp.ids
 import django.contrib.postgres.fields
 import django.db.models.functions.datetime
 from django.db import migrations, models
+
+import cdp.ids
 
 
 class Migration(migrations.Migration):
