@@ -1,6 +1,6 @@
 """What a person decides about records: they are one, they are two, this merge was wrong. Outlives every re-run."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ from cdp import audit
 from cdp.audit import Actor
 from cdp.ids import uuid7
 from identity import history, locks, regroup
-from identity.models import Constraint, Merge, Record
+from identity.models import Constraint, Merge, Profile, Record
 from identity.records import Rec
 
 Pair = tuple[UUID, UUID]
@@ -56,6 +56,59 @@ def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime
             raise Undecidable("These are all records of the profile: choose some of them, the others stay.")
         pairs = [_pair(a, b) for a in chosen for b in inside - chosen]
         return _decide("identity.unmerge", pairs, Constraint.Verdict.CANNOT_LINK, by=by, at=at)
+
+
+def same_person(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """These two profiles, whole, are one person. Raises Undecidable, also where a cannot-link keeps some of them apart."""
+    with transaction.atomic():
+        locks.take()
+        ours, theirs = _members(a), _members(b)
+        if ours == theirs:
+            raise Undecidable("They are one profile already.")
+        apart = Constraint.objects.filter(verdict=Constraint.Verdict.CANNOT_LINK)
+        if apart.filter(_across(ours, theirs)).exists():
+            raise Undecidable("A decision says that some of their records are two people: take that back first.")
+        pairs = [_pair(ours[0], other) for other in theirs] + [_pair(one, theirs[0]) for one in ours[1:]]
+        # One decision is enough, unless names or birth dates of other records contradict: then each of them is decided.
+        for enough in (pairs[:1], pairs):
+            with transaction.atomic():
+                done = _decide("identity.same_person", enough, Constraint.Verdict.MUST_LINK, by=by, at=at)
+                homes = Record.objects.filter(id__in=[*ours, *theirs]).values_list("profile_id", flat=True)
+                if len(set(homes)) == 1:
+                    return done
+                transaction.set_rollback(True)
+        raise Undecidable("Together they would be more records than one person can have.")
+
+
+def _across(ours: list[UUID], theirs: list[UUID]) -> Q:
+    return Q(left_id__in=ours, right_id__in=theirs) | Q(left_id__in=theirs, right_id__in=ours)
+
+
+def _members(profile: UUID) -> list[UUID]:
+    """The records of a profile, the one that it began with first."""
+    home = Profile.objects.filter(pk=history.resolve_id(profile)).first()
+    if home is None:
+        raise Undecidable("There is no such profile (any more).")
+    inside = Record.objects.filter(profile_id=home.id).order_by("id").values_list("id", flat=True)
+    return sorted(inside, key=lambda id: (id != home.founder, id))
+
+
+def withdraw(pairs: Collection[Pair], *, by: Actor, at: datetime | None = None) -> Decision:
+    """Takes back what was decided about these pairs of records: the rules alone have their say. Raises Undecidable."""
+    at = at or datetime.now(UTC)
+    with transaction.atomic():
+        locks.take()
+        asked = [_pair(*pair) for pair in pairs]
+        if _drop(asked) == 0:
+            raise Undecidable("Nothing is decided about these records (any more).")
+        done = _recluster(
+            "identity.withdraw", asked, by=by, at=at, about=("", ""),
+            because={"withdrawn": [[str(left), str(right)] for left, right in asked]},
+        )  # fmt: skip
+        for left, right in asked:
+            acts = Merge.objects.filter(profile_id__in=done.profiles, undone_at=None)
+            acts.filter(because__constraints__contains=[[str(left), str(right)]]).update(undone_at=at)
+        return done
 
 
 def undo(merge: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
@@ -153,15 +206,15 @@ def _store(verdicts: dict[Pair, str], *, by: Actor, at: datetime) -> dict[Pair, 
     return replaced
 
 
-def _drop(pairs: Iterable[Pair]) -> None:
-    pairs = list(pairs)
-    if pairs:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """DELETE FROM identity_constraint c USING unnest(%s::uuid[], %s::uuid[]) AS gone(left_id, right_id)
-                   WHERE c.left_id = gone.left_id AND c.right_id = gone.right_id""",
-                [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
-            )
+def _drop(pairs: Collection[Pair]) -> int:
+    """Deletes constraints; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """DELETE FROM identity_constraint c USING unnest(%s::uuid[], %s::uuid[]) AS gone(left_id, right_id)
+               WHERE c.left_id = gone.left_id AND c.right_id = gone.right_id""",
+            [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
+        )
+        return int(cursor.rowcount)
 
 
 def _recluster(

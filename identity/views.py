@@ -1,4 +1,4 @@
-"""REST: merges/, merges/{id}/undo/, merges/unmerge/, constraints/."""
+"""REST: merges/ (also by hand), merges/{id}/undo/, merges/unmerge/, constraints/."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Q
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
@@ -19,18 +20,39 @@ from cdp.access.problems import Problem
 from cdp.access.rest import ViewSet, actor_of
 from identity import decide
 from identity.decide import Decision, Undecidable
+from identity.foresee import foresee
 from identity.models import Constraint, Merge
-from identity.serializers import ConstraintSerializer, DecidedSerializer, MergeSerializer, UnmergeSerializer
+from identity.serializers import (
+    ConstraintSerializer,
+    DecidedSerializer,
+    DecideSerializer,
+    DryRunSerializer,
+    MergeSerializer,
+    SamePersonSerializer,
+    UnmergeSerializer,
+)
 
-SCOPES = {"GET": "merges:read", "POST": "merges:write"}
+SCOPES = {"GET": "merges:read", "POST": "merges:write", "DELETE": "merges:write"}
 
 
-def _decided(verb: Callable[[], Decision]) -> Response:
+def decided(verb: Callable[[], Decision], *, dry: bool = False) -> Response:
+    """Carries a verb out, or says what it would do. Raises a 409 Problem for what cannot be decided."""
     try:
-        done = verb()
+        if dry:
+            return Response(_would(verb))
+        return Response(DecidedSerializer(verb()).data)
     except Undecidable as error:
         raise Problem(409, "undecidable", "This cannot be decided as asked", str(error)) from None
-    return Response(DecidedSerializer(done).data)
+
+
+def _would(verb: Callable[[], Decision]) -> dict[str, Any]:
+    found = foresee(verb)
+    known = [it.id for it in found.parts if it.id]
+    return dict(
+        DecidedSerializer(
+            {"merges": [], "profiles": [*known, *found.gone], "refused": found.refused, "would": found.parts}
+        ).data
+    )
 
 
 class MergeFilter(Filter):
@@ -40,6 +62,10 @@ class MergeFilter(Filter):
         required=False, source="profile_id", help_text="The survivor, or the one that was split"
     )
     kind = serializers.ChoiceField(Merge.Kind.values, required=False)
+    actor = serializers.CharField(required=False, max_length=80, help_text="Who did it: user:7, key:..., pipeline")
+    undone = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Only those undone, or not"
+    )
     since = Moment(source="at__gte", help_text="At or after this time")
     before = Moment(source="at__lt", help_text="Before this time")
 
@@ -63,14 +89,34 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
 
     def filter_queryset(self, queryset: Any) -> Any:
         """A list's filters."""
-        return queryset.filter(**MergeFilter.of(self.request)) if self.action == "list" else queryset
+        if self.action != "list":
+            return queryset
+        filters = MergeFilter.of(self.request)
+        undone = filters.pop("undone")
+        own = Q() if undone is None else Q(undone_at__isnull=not undone)
+        return queryset.filter(own, **filters)
 
-    @extend_schema(request=None, responses=DecidedSerializer)
+    @extend_schema(request=SamePersonSerializer, responses=DecidedSerializer)
+    def create(self, request: Request) -> Response:
+        """Two profiles, whole, are one person: a must-link, whatever the rules say. The older id stays, the other redirects."""
+        asked = SamePersonSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        one, other = asked.validated_data["profile_id"], asked.validated_data["other_id"]
+        return decided(
+            lambda: decide.same_person(one, other, by=actor_of(request), at=timezone.now()),
+            dry=asked.validated_data["dry_run"],
+        )
+
+    @extend_schema(request=DryRunSerializer, responses=DecidedSerializer)
     @action(detail=True, methods=["post"])
     def undo(self, request: Request, pk: UUID) -> Response:
         """Undoes a merge, or a split that a person decided. It stays undone, whatever comes later."""
+        asked = DryRunSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
         try:
-            return _decided(lambda: decide.undo(pk, by=actor_of(request), at=timezone.now()))
+            return decided(
+                lambda: decide.undo(pk, by=actor_of(request), at=timezone.now()), dry=asked.validated_data["dry_run"]
+            )
         except Merge.DoesNotExist:
             raise Http404 from None
 
@@ -81,7 +127,10 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
         asked = UnmergeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         profile, chosen = asked.validated_data["profile_id"], asked.validated_data["records"]
-        return _decided(lambda: decide.unmerge(profile, chosen, by=actor_of(request), at=timezone.now()))
+        return decided(
+            lambda: decide.unmerge(profile, chosen, by=actor_of(request), at=timezone.now()),
+            dry=asked.validated_data["dry_run"],
+        )
 
 
 @extend_schema_view(list=extend_schema(parameters=[ConstraintFilter]))
@@ -101,11 +150,21 @@ class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
         own = Q() if record is None else Q(left_id=record) | Q(right_id=record)
         return queryset.filter(own, **filters)
 
-    @extend_schema(request=ConstraintSerializer, responses=DecidedSerializer)
+    @extend_schema(request=DecideSerializer, responses=DecidedSerializer)
     def create(self, request: Request) -> Response:
         """Decides that two records are one person (must_link) or two (cannot_link). The last decision about a pair counts."""
-        asked = ConstraintSerializer(data=request.data, validators=[])
+        asked = DecideSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        verb = decide.must_link if asked.validated_data["verdict"] == "must_link" else decide.cannot_link
-        left, right = asked.validated_data["left_id"], asked.validated_data["right_id"]
-        return _decided(lambda: verb(left, right, by=actor_of(request), at=timezone.now()))
+        said = asked.validated_data
+        verb = decide.must_link if said["verdict"] == "must_link" else decide.cannot_link
+        return decided(
+            lambda: verb(said["left_id"], said["right_id"], by=actor_of(request), at=timezone.now()),
+            dry=said["dry_run"],
+        )
+
+    @extend_schema(responses={200: DecidedSerializer})
+    def destroy(self, request: Request, pk: UUID) -> Response:
+        """Takes a decision back: the rules alone have their say about the two records again."""
+        found = get_object_or_404(Constraint, pk=pk)
+        pair = (found.left_id, found.right_id)
+        return decided(lambda: decide.withdraw([pair], by=actor_of(request), at=timezone.now()))

@@ -3,11 +3,15 @@
 import pytest
 
 from cdp.audit import Actor
+from cdp.ids import uuid7
 from cdp.sources.models import Source
 from identity import decide, known, profiles
+from identity.foresee import foresee
+from identity.labels import labels
 from identity.models import Constraint, Merge
 from identity.rebuild import rebuild
 from tests.identity.cases import CRM, LATER, SHOP, TILL, rows, said, see, together
+from tests.identity.cases import profiles as profiles_now
 from tests.people import ALICE, BOB, CHARLIE
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +75,63 @@ def test_unmerge_refuses_what_makes_no_sense(chosen):
     records = {"none": [], "all": [a.record_id, b.record_id], "stranger": [stranger.record_id]}[chosen]
     with pytest.raises(decide.Undecidable):
         decide.unmerge(a.profile_id, records, by=STEWARD, at=LATER)
+
+
+def test_profiles_that_contradict_each_other_are_joined_whole_and_parted_as_they_were():
+    a, b = see(said("1", ("email", ALICE.email), source=CRM, **named(ALICE)), said("2", ("email", ALICE.email)))
+    [c, d] = see(
+        said("8", ("email", BOB.email), source=CRM, **named(BOB)), said("9", ("email", BOB.email), **named(BOB))
+    )
+    before = profiles_now()
+    would = foresee(lambda: decide.same_person(a.profile_id, c.profile_id, by=STEWARD, at=LATER))
+    assert (profiles_now(), Constraint.objects.count()) == (before, 0)
+    [part] = would.parts
+    assert (part.id, would.gone) == (a.profile_id, (c.profile_id,))
+    assert set(part.came) == {c.record_id, d.record_id}
+    done = decide.same_person(a.profile_id, c.profile_id, by=STEWARD, at=LATER)
+    assert together(a, b, c, d)
+    assert rebuild(check=True, at=LATER) == 0
+    with pytest.raises(decide.Undecidable):
+        decide.same_person(a.profile_id, c.profile_id, by=STEWARD, at=LATER)
+    decide.undo(done.merges[0], by=STEWARD, at=LATER)
+    assert profiles_now() == before
+    assert rebuild(check=True, at=LATER) == 0
+    with pytest.raises(decide.Undecidable):  # some of them are two people, somebody said
+        decide.same_person(uuid7(), c.profile_id, by=STEWARD, at=LATER)
+
+
+def test_a_cannot_link_refuses_a_merge_whole_and_says_so():
+    a, b, c = see(
+        said("1", ("email", ALICE.email), source=CRM), said("2", ("email", ALICE.email)), said("3", source=TILL)
+    )
+    decide.cannot_link(b.record_id, c.record_id, by=STEWARD, at=LATER)
+    before = profiles_now()
+    with pytest.raises(decide.Undecidable):
+        decide.same_person(a.profile_id, c.profile_id, by=STEWARD, at=LATER)
+    assert (profiles_now(), Constraint.objects.count()) == (before, 1)
+
+
+def test_a_decision_taken_back_leaves_no_trace_but_history():
+    a, b = see(said("1", source=CRM, **named(ALICE)), said("2", **named(BOB)))
+    before = profiles_now()
+    done = decide.must_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    assert [(it.left, it.right, it.same) for it in labels()] == [(*sorted((a.record_id, b.record_id)), True)]
+    decide.withdraw([(b.record_id, a.record_id)], by=STEWARD, at=LATER)
+    assert (profiles_now(), labels()) == (before, [])
+    assert Merge.objects.get(pk=done.merges[0]).undone_at is not None
+    with pytest.raises(decide.Undecidable):
+        decide.withdraw([(a.record_id, b.record_id)], by=STEWARD, at=LATER)
+
+
+def test_what_is_foreseen_of_a_split_is_what_then_happens():
+    a, b, c = see(*(said(key, ("email", ALICE.email), source=at) for key, at in (("1", CRM), ("2", SHOP), ("3", TILL))))
+    would = foresee(lambda: decide.unmerge(a.profile_id, [c.record_id], by=STEWARD, at=LATER))
+    kept, new = sorted(would.parts, key=lambda part: part.id is None)
+    assert (kept.id, kept.left, new.id, new.came) == (a.profile_id, (c.record_id,), None, (c.record_id,))
+    assert together(a, b, c)
+    decide.unmerge(a.profile_id, [c.record_id], by=STEWARD, at=LATER)
+    assert together(a, b)
+    assert not together(a, c)
 
 
 def test_reads_open_what_is_sealed_with_class_and_provenance():

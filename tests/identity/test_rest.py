@@ -74,6 +74,39 @@ def test_unmerge_and_constraints(merged):
     assert post(who, "constraints/", {"left_id": left, "right_id": left, "verdict": "must_link"}).status_code == 409
 
 
+def test_profiles_are_joined_by_hand_and_the_decision_taken_back():
+    [a] = see(said("1", source=CRM))
+    [b] = see(said("2"))
+    who = client("merges:*")
+    body = {"profile_id": str(a.profile_id), "other_id": str(b.profile_id)}
+    would = post(who, "merges/", body | {"dry_run": True}).json()
+    assert [(part["id"], part["came"]) for part in would["would"]] == [(str(a.profile_id), [str(b.record_id)])]
+    assert not together(a, b)
+    [merge] = post(who, "merges/", body).json()["merges"]
+    assert together(a, b)
+    assert post(who, "merges/", body).status_code == 409
+    assert post(who, "merges/", body | {"other_id": str(uuid7())}).status_code == 409
+    assert post(who, "merges/", {"profile_id": "x"}).status_code == 400
+    [row] = who.get("/api/v1/merges/?undone=false").json()["results"]
+    assert row["id"] == merge
+    assert who.get("/api/v1/merges/?undone=true").json()["results"] == []
+    assert who.get(f"/api/v1/merges/?actor={row['actor']}").json()["results"] == [row]
+    [decision] = who.get("/api/v1/constraints/").json()["results"]
+    assert client("merges:read").delete(f"/api/v1/constraints/{decision['id']}/").status_code == 403
+    assert who.delete(f"/api/v1/constraints/{decision['id']}/").status_code == 200
+    assert not together(a, b)
+    assert who.delete(f"/api/v1/constraints/{decision['id']}/").status_code == 404
+
+
+def test_a_dry_run_of_an_undo_changes_nothing(merged):
+    a, b = merged
+    who = client("merges:*")
+    [row] = who.get("/api/v1/merges/").json()["results"]
+    would = post(who, f"merges/{row['id']}/undo/", {"dry_run": True})
+    assert len(would.json()["would"]) == 2
+    assert together(a, b)
+
+
 def test_the_scope_is_needed(merged):
     reader = client("merges:read")
     [row] = reader.get("/api/v1/merges/").json()["results"]
