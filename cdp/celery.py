@@ -69,5 +69,6 @@ app.autodiscover_tasks()
 app.steps["worker"].add(Reports)
 app.conf.beat_schedule = {
     "sweep": {"task": "cdp.operations.tasks.sweep", "schedule": 3600.0},
+    "apply_rules": {"task": "identity.tasks.apply_rules", "schedule": 60.0},
     "build_pending": {"task": "segments.tasks.build_pending", "schedule": 60.0},
 }

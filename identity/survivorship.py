@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from cdp import audit
 from cdp.catalogue import paths, snapshot
@@ -14,6 +16,7 @@ from cdp.sources.models import Source
 from identity.models import AttributeRule
 from identity.strategies import DEFAULT, DEFAULTS, InvalidRule, Rule, check
 
+log = structlog.get_logger(__name__)
 _current: tuple[object, Mapping[str, Rule]] = (None, DEFAULTS)
 
 
@@ -108,7 +111,18 @@ def change(
             "survivorship.change", by=by, object=("attribute_rule", row.id), fields=[trait], request_id=request_id,
             details={"version": row.version, "before": described(old), "after": described(new)},
         )  # fmt: skip
+        transaction.on_commit(_begin)
     return row
+
+
+def _begin() -> None:
+    """Wakes the job once every process knows the rule. Without a broker the calendar finds it a minute later."""
+    from identity.tasks import SOON, apply_rules
+
+    try:
+        apply_rules.apply_async(countdown=SOON)
+    except OperationalError:
+        log.warning("survivorship.no_broker")
 
 
 def described(rule: Rule) -> dict[str, Any]:

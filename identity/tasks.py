@@ -6,6 +6,8 @@ from celery import shared_task
 
 from identity import recompute
 
+SOON = recompute.SETTLED + 1  # seconds after a rule was chosen
+
 
 @shared_task
 def apply_rules() -> None:

@@ -44,6 +44,7 @@ ROLES: dict[str, Role] = {
             "consent.purpose": ALL,
             "consent.notice": ALL,
             "segments.segment": VIEW,
+            "identity.attributerule": CHANGE,
             "axes": ("view", "delete"),
         },
         rounded=True,
@@ -53,6 +54,7 @@ ROLES: dict[str, Role] = {
         "Keeps profiles right: reviews merges, and sees identifying values with a purpose and a reason.",
         (
             "profiles:read",
+            "profiles:write",
             "profiles:reveal",
             "groups:read",
             "merges:*",

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 SCOPES: dict[str, str] = {
     "profiles:read": "Profiles, with identifying values masked",
+    "profiles:write": "Type values of people that outweigh what sources say, and withdraw them",
     "profiles:reveal": "Identifying values of profiles and groups in clear",
     "groups:read": "Companies, households and teams with their members, identifying values masked",
     "segments:read": "Segments, their sizes and members",

@@ -3,9 +3,9 @@
 from django.contrib import admin
 from django.urls import URLPattern, path
 
-from cdp.console import audit_admin, debugger_page, group_admin, home, profile_admin, sources_page
+from cdp.console import audit_admin, debugger_page, group_admin, home, profile_admin, rule_admin, sources_page
 
-__all__ = ["audit_admin", "group_admin", "profile_admin"]
+__all__ = ["audit_admin", "group_admin", "profile_admin", "rule_admin"]
 
 
 def _urls() -> list[URLPattern]:

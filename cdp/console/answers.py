@@ -3,7 +3,7 @@
 Each function says what it showed (`fields`, `subjects`) for the audit entry that its caller writes.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from consent import rules
 from consent.by_profile import Standing
 from consent.models import LedgerEntry, Purpose, Subject
 from identity import profiles
-from identity.known import GoldenValue
+from identity.known import GoldenValue, RecordView
 from segments.models import Segment
 from segments.reads import why
 
@@ -116,7 +116,8 @@ def groups(person: Person) -> Answer:
 
 
 def _provenance(it: GoldenValue) -> dict[str, Any]:
-    return {"record": it.record_id, "source": it.source, "rule": it.rule, "at": it.at}
+    why = {"record": it.record_id, "source": it.source, "rule": it.rule, "at": it.at}
+    return {**why, "records": list(it.records)} if len(it.records) > 1 else why
 
 
 def identifiers(person: Person) -> Answer:
@@ -177,17 +178,7 @@ def provenance(person: Person) -> Answer:
     views = [it for it in person.known.records if person.sees(it.source_id)]
     content = []
     for it in values:
-        said = [
-            {
-                "record": view.id,
-                "source": view.source,
-                "value": shown.value(it.name, view.traits[it.name][0], view.traits[it.name][1], open=person.open),
-                "at": view.traits[it.name][2],
-                "survives": view.id == it.record_id,
-            }
-            for view in views
-            if it.name in view.traits
-        ]
+        said = [told for view in views for told in _candidates(person, it, view)]
         content.append(
             {
                 "trait": shown.name(it.name, it.data_class, open=person.open),
@@ -198,6 +189,20 @@ def provenance(person: Person) -> Answer:
             }
         )
     return Answer(content, declared_names(values), {view.id for view in views})
+
+
+def _candidates(person: Person, it: GoldenValue, view: RecordView) -> Iterator[dict[str, Any]]:
+    """What a record says of a trait, and what a steward typed that is kept with it."""
+    for said, typed in ((view.traits, False), (view.manual, True)):
+        if it.name in said and (not typed or person.only is None):
+            content, data_class, at = said[it.name]
+            yield {
+                "record": view.id,
+                "source": "steward" if typed else view.source,
+                "value": shown.value(it.name, content, data_class, open=person.open),
+                "at": at,
+                "survives": view.id in it.records and typed == it.typed,
+            }
 
 
 def events(

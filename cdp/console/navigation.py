@@ -32,6 +32,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             Page("Merges", "merge", "identity.merge"),
             Page("Decisions", "call_split", "identity.constraint"),
             Page("Retired values", "link_off", "identity.retiredvalue"),
+            Page("Survivorship", "rule", "identity.attributerule"),
         ),
     ),
     ("Segments", (Page("Segments", "groups", "segments.segment"),)),

@@ -23,7 +23,7 @@ from cdp.access.objects import visible
 from cdp.access.principals import actor_of, audited, holds, purpose_of
 from cdp.access.problems import Problem
 from cdp.catalogue.identifiers import KINDS
-from cdp.console import answers, figures, gate, names, profile_page, reveal
+from cdp.console import answers, figures, gate, names, profile_page, reveal, typed_page
 from cdp.console.belonging import segments_in
 from cdp.console.detail_views import open_for
 from cdp.console.gate import NotPermitted
@@ -132,6 +132,7 @@ class ProfileAdmin(ReadOnlyAdmin):
             path("lookup/", wrap(require_POST(self.lookup)), name="console_lookup"),
             path("<uuid:profile_id>/timeline/", wrap(self.more_events), name="console_timeline"),
             path("<uuid:profile_id>/why/", wrap(self.why), name="console_why"),
+            path("<uuid:profile_id>/typed/", wrap(self.typed), name="console_typed"),
             path("<uuid:profile_id>/reveal/", wrap(require_POST(self.reveal)), name="console_reveal"),
             path("<uuid:profile_id>/close/", wrap(require_POST(self.close)), name="console_close"),
             path("<uuid:profile_id>/undo/<uuid:merge_id>/", wrap(require_POST(self.undo)), name="console_undo"),
@@ -212,6 +213,24 @@ class ProfileAdmin(ReadOnlyAdmin):
             raise Http404
         gate.note(request, person, "profile.why", fields={"segments"})
         return render(request, "console/_why.html", {"it": answers.why_segment(person, segment, at=at)})
+
+    def typed(self, request: HttpRequest, profile_id: UUID) -> HttpResponse:
+        """Types or withdraws a steward's value of one attribute."""
+        self._check(request)
+        if not holds(request, "profiles:write"):
+            raise PermissionDenied
+        at = timezone.now()
+        person, trait = self._enter(request, profile_id, at), request.GET.get("attribute", "")
+        if trait not in typed_page.typeable():
+            raise Http404
+        form = typed_page.form_of(request, person, trait)
+        if request.method == "POST" and typed_page.correct(request, person, form, at=at):
+            return redirect(self._page(person.id))
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": f"Correct {trait}"}
+        context = {**frame, "is_fullwidth": "1", **typed_page.context(request, person, form)}
+        response = render(request, "console/typed.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     def reveal(self, request: HttpRequest, profile_id: UUID) -> HttpResponseRedirect:
         """Opens identifying values for ten minutes."""

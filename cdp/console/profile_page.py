@@ -10,12 +10,11 @@ from django.http import HttpRequest
 from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_identifying
 from cdp.audit.models import Entry
-from cdp.console import answers, gate, graph, group_answers, names, reveal
+from cdp.console import answers, gate, graph, group_answers, names, reveal, typed_page
 from cdp.console.gate import Person
-from cdp.console.selection import Asked
 from cdp.events.reads import TimelineEvent
 from consent.models import Purpose
-from identity import profiles
+from identity import profiles, survivorship
 from segments.models import Segment
 
 PAGE = 25
@@ -25,7 +24,7 @@ _AUDIT_SHOWN = 30
 def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, Any]:
     """Everything but the frame. Writes one audit entry for all of it."""
     listed = person.belongings.listed
-    golden = answers.profile(person, Asked(expand=frozenset({"provenance"})))
+    golden = answers.profile(person)
     records = answers.records(person)
     first, following = timeline(person, before=None)
     gate.note(
@@ -38,7 +37,9 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "person": person,
         "name": names.called(golden.content["traits"], golden.content["identifiers"]),
         "golden": golden.content,
-        "attributes": attributes(golden.content),
+        "attributes": attributes(answers.provenance(person).content),
+        "may_correct": holds(request, "profiles:write"),
+        "typeable": typed_page.typeable(),
         "records": records.content,
         "sides": side_by_side(records.content),
         "picture": picture(person, records.content),
@@ -60,14 +61,21 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
     }
 
 
-def attributes(golden: dict[str, Any]) -> list[dict[str, Any]]:
-    """The golden record's rows: identifying traits first, then facts, then the undeclared."""
+def attributes(provenance: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The golden record's rows: identifying traits first, then facts, then the undeclared, which are one row while their names
+    are hidden. Each with the values that lost (`others`)."""
     order = {"identifying": 0, "fact": 1, "undeclared": 2}
-    rows = [
-        {"name": name, "value": value, "class": golden["classes"][name], "why": golden["provenance"].get(name)}
-        for name, value in golden["traits"].items()
-    ]
-    return sorted(rows, key=lambda row: (order[row["class"]], row["name"]))
+    rows = {
+        it["trait"]: {
+            **it,
+            "name": it["trait"],
+            "others": [said for said in it["candidates"] if not said["survives"]],
+            "together": sum(said["survives"] for said in it["candidates"]),
+            "head": survivorship.head(it["trait"]) if it["class"] != "undeclared" else "",
+        }
+        for it in provenance
+    }
+    return sorted(rows.values(), key=lambda row: (order[row["class"]], row["name"]))
 
 
 def side_by_side(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

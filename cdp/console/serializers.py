@@ -7,6 +7,7 @@ from rest_framework import serializers
 from cdp.access.examples import example
 from cdp.catalogue.identifiers import KINDS
 from cdp.console.reveal import SHORTEST_REASON
+from identity import manual
 
 Plain = serializers.Serializer[Any]
 MOST = 100  # people in one request
@@ -39,9 +40,12 @@ class ProvenanceSerializer(Plain):
     """Where a golden value comes from."""
 
     record = serializers.UUIDField()
-    source = serializers.CharField()  # type: ignore[assignment]
-    rule = serializers.CharField(help_text="The rule of survivorship that chose it")
-    at = serializers.DateTimeField(help_text="When it was observed")
+    source = serializers.CharField(help_text="`steward`: typed by hand, and kept with this record")  # type: ignore[assignment]
+    rule = serializers.CharField(help_text="The step of the attribute's rule that decided; `manual`: typed by hand")
+    at = serializers.DateTimeField(help_text="When it was observed, or typed")
+    records = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="Of a union of several records: all of them"
+    )
 
 
 class RecordSerializer(Plain):
@@ -223,7 +227,7 @@ class CandidateSerializer(Plain):
     source = serializers.CharField()  # type: ignore[assignment]
     value = serializers.JSONField()
     at = serializers.DateTimeField()
-    survives = serializers.BooleanField()
+    survives = serializers.BooleanField(help_text="Whether it stands, alone or as part of a union")
 
 
 class TraitProvenanceSerializer(ProvenanceSerializer):
@@ -265,6 +269,29 @@ class PurposeConsentSerializer(Plain):
     allowed = serializers.BooleanField()
     because = serializers.CharField(help_text="A stable code, a colon, words")
     entries = LedgerEntrySerializer(many=True)
+
+
+@example({"traits": {"firstName": "Alice", "lastName": None}, "reason": "Customer corrected it, ticket 4711"})
+class CorrectionSerializer(Plain):
+    """Values to type, and why."""
+
+    traits = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        allow_empty=False,
+        help_text="Declared attributes and their values; null withdraws what was typed",
+    )
+    reason = serializers.CharField(
+        min_length=manual.SHORTEST_REASON, max_length=2000, help_text="Kept sealed in the audit trail"
+    )
+
+
+class CorrectedSerializer(Plain):
+    """What came of it."""
+
+    id = serializers.UUIDField(help_text="The profile that answers for the id asked for")
+    changed = serializers.ListField(
+        child=serializers.CharField(), help_text="Attributes whose typed value is another now"
+    )
 
 
 @example({"purpose": "operate", "reason": "Answering ticket 4711"})

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.fields import BooleanField
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -16,22 +16,37 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cdp.access.middleware import request_id_of
 from cdp.access.objects import visible
 from cdp.access.problems import Problem
 from cdp.access.query import moment
 from cdp.access.rendering import as_json
-from cdp.access.rest import GenericView, View, audited, conditional, etag_of, purpose_of, sources_of
+from cdp.access.rest import (
+    Forbidden,
+    GenericView,
+    View,
+    actor_of,
+    audited,
+    conditional,
+    etag_of,
+    purpose_of,
+    sources_of,
+)
 from cdp.console import answers, gate, selection
 from cdp.console.answers import Answer
 from cdp.console.selection import LISTED, LISTED_MEMBERS, Asked
 from cdp.console.serializers import (
+    CorrectedSerializer,
+    CorrectionSerializer,
     ListedProfileSerializer,
     MembershipsSerializer,
     ProfileItemSerializer,
     ProfileSerializer,
 )
 from consent.permits import permitted_sql
+from identity import manual
 from identity.models import Profile, Record
+from identity.strategies import MANUAL
 from segments.models import Segment
 from segments.reads import current_sql
 
@@ -126,7 +141,12 @@ def only_of(page: list[Profile], only: frozenset[UUID] | None) -> None:
     own = {str(id) for id in Record.objects.filter(profile_id__in=ids, source_id__in=only).values_list("id", flat=True)}
     for row in page:
         why = row.provenance
-        row.facts = {path: value for path, value in row.facts.items() if why.get(path, {}).get("record") in own}
+        row.facts = {path: value for path, value in row.facts.items() if _is_of(why.get(path, {}), own)}
+
+
+def _is_of(why: dict[str, Any], own: set[str]) -> bool:
+    """Did these records alone say it? What a steward typed is nobody's record, though it is kept with one."""
+    return why.get("rule") != MANUAL and own >= set(why.get("records") or [why.get("record")])
 
 
 def permitted(rows: QuerySet[Profile], purpose: str, *, at: datetime) -> QuerySet[Profile]:
@@ -154,7 +174,7 @@ def members(rows: QuerySet[Profile], request: Any, key: str, *, at: datetime) ->
 class ProfileView(View):
     """One person."""
 
-    scopes = "profiles:read"
+    scopes = {"GET": "profiles:read", "PATCH": "profiles:write"}
     versioned = True
 
     @extend_schema(operation_id="profiles_retrieve", parameters=selection.parameters(), responses=ProfileSerializer)
@@ -163,6 +183,36 @@ class ProfileView(View):
         `redirected_from` and the header Content-Location say so."""
         only_known(request, "expand", "fields")
         return shown(request, profile_id, selection.of(request))
+
+    @extend_schema(operation_id="profiles_correct", request=CorrectionSerializer, responses=CorrectedSerializer)
+    def patch(self, request: Request, profile_id: UUID) -> Response:
+        """Types values that outweigh what sources say, until they are withdrawn (null). What is not named stays as it is; an
+        object is typed whole. Typed values go with the profile's id through merges and splits, and link nobody."""
+        only_known(request)
+        return correct(request, profile_id)
+
+
+def correct(request: Request, profile_id: UUID) -> Response:
+    """Permission, precondition, the verb."""
+    if sources_of(request) is not None:
+        raise Forbidden("This key is limited to some sources, and what is typed stands above all of them.")
+    at = timezone.now()
+    person = gate.enter(request, profile_id, at=at)
+    if "If-Match" in request.headers:
+        conditional(request, as_json(answers.profile(person).content))
+    asked = CorrectionSerializer(data=request.data)
+    asked.is_valid(raise_exception=True)
+    try:
+        done = manual.correct(
+            person.id, asked.validated_data["traits"], reason=asked.validated_data["reason"], by=actor_of(request), at=at,
+            purpose=person.purpose, request_id=request_id_of(request),
+        )  # fmt: skip
+    except manual.InvalidValue as error:
+        field = "reason" if error.path == "reason" else f"traits.{error.path}" if error.path else "traits"
+        raise Problem(400, "invalid", "This value cannot be typed", field=field, remedy=str(error)) from None
+    except manual.NobodyThere:
+        raise Http404 from None
+    return Response({"id": done.profile_id, "changed": list(done.traits)})
 
 
 def shown(request: Request, profile_id: UUID, asked: Asked, **more: Any) -> HttpResponseBase:

@@ -19,6 +19,7 @@ OPENS = {
     "admin": {"segments:read", "sources:read", "sources:write", "catalogue:read", "catalogue:write"},
     "steward": {
         "profiles:read",
+        "profiles:write",
         "profiles:reveal",
         "groups:read",
         "segments:read",
