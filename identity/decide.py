@@ -17,6 +17,19 @@ from identity.records import Rec
 
 Pair = tuple[UUID, UUID]
 
+# A decision about a pair answers the question about it, however it was decided; without one the question is open again.
+_ANSWERED = """
+UPDATE identity_review v SET state = CASE n.verdict WHEN 'must_link' THEN 'same' ELSE 'different' END,
+    decided_by = %s, decided_at = %s, batch = NULL
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS n(left_id, right_id, verdict)
+WHERE v.left_id = n.left_id AND v.right_id = n.right_id
+"""
+_ASKED_AGAIN = """
+UPDATE identity_review v SET state = 'open', decided_by = '', decided_at = NULL, batch = NULL
+FROM unnest(%s::uuid[], %s::uuid[]) AS n(left_id, right_id)
+WHERE v.left_id = n.left_id AND v.right_id = n.right_id AND v.state IN ('same', 'different')
+"""
+
 
 class Undecidable(ValueError):
     """The decision makes no sense as asked; the text says why and what to do instead. Names no person."""
@@ -32,15 +45,32 @@ class Decision:
     refused: dict[str, int] = field(default_factory=dict)
 
 
+def signature(by: Actor) -> str:
+    """Who, as decisions and history keep it."""
+    return f"{by.kind}:{by.id}"[:80]
+
+
 def must_link(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
     """These two records are one person, whatever the rules say. A cannot-link between other records of the two clusters
     still wins and is reported as refused. Raises Undecidable."""
-    return _decide("identity.must_link", [_pair(a, b)], Constraint.Verdict.MUST_LINK, by=by, at=at)
+    return join_pairs([(a, b)], by=by, at=at)
 
 
 def cannot_link(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
     """These two records are two people: nothing puts them into one profile again. Raises Undecidable."""
-    return _decide("identity.cannot_link", [_pair(a, b)], Constraint.Verdict.CANNOT_LINK, by=by, at=at)
+    return part_pairs([(a, b)], by=by, at=at)
+
+
+def join_pairs(pairs: Collection[Pair], *, by: Actor, at: datetime | None = None) -> Decision:
+    """`must_link` for many pairs in one decision. Raises Undecidable."""
+    return _decide("identity.must_link", [_pair(*pair) for pair in pairs], Constraint.Verdict.MUST_LINK, by=by, at=at)
+
+
+def part_pairs(pairs: Collection[Pair], *, by: Actor, at: datetime | None = None) -> Decision:
+    """`cannot_link` for many pairs in one decision. Raises Undecidable."""
+    return _decide(
+        "identity.cannot_link", [_pair(*pair) for pair in pairs], Constraint.Verdict.CANNOT_LINK, by=by, at=at
+    )
 
 
 def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime | None = None) -> Decision:
@@ -201,8 +231,9 @@ def _store(verdicts: dict[Pair, str], *, by: Actor, at: datetime) -> dict[Pair, 
                FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[]) AS n(id, left_id, right_id, verdict)
                ON CONFLICT (left_id, right_id) DO UPDATE
                SET verdict = excluded.verdict, actor = excluded.actor, at = excluded.at""",
-            [f"{by.kind}:{by.id}"[:80], at, [uuid7() for _ in lefts], lefts, rights, list(verdicts.values())],
+            [signature(by), at, [uuid7() for _ in lefts], lefts, rights, list(verdicts.values())],
         )
+        cursor.execute(_ANSWERED, [signature(by), at, lefts, rights, list(verdicts.values())])
     return replaced
 
 
@@ -214,7 +245,9 @@ def _drop(pairs: Collection[Pair]) -> int:
                WHERE c.left_id = gone.left_id AND c.right_id = gone.right_id""",
             [[pair[0] for pair in pairs], [pair[1] for pair in pairs]],
         )
-        return int(cursor.rowcount)
+        dropped = int(cursor.rowcount)
+        cursor.execute(_ASKED_AGAIN, [[pair[0] for pair in pairs], [pair[1] for pair in pairs]])
+        return dropped
 
 
 def _recluster(
@@ -225,7 +258,7 @@ def _recluster(
     # A must-link that was taken back no longer leads from one record to the other: begin at all of both profiles.
     start = set(Record.objects.filter(profile_id__in=homes).values_list("id", flat=True))
     memory: dict[UUID, Rec] = {}
-    done = regroup.regroup(memory, start, (), regrouped=(), at=at, actor=f"{by.kind}:{by.id}"[:80])
+    done = regroup.regroup(memory, start, (), regrouped=(), at=at, actor=signature(by))
     if because:
         for act in Merge.objects.filter(id__in=done.merges):
             act.because = {**act.because, **because}

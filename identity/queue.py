@@ -1,0 +1,58 @@
+"""The questions that wait for a steward, the most doubtful first."""
+
+from collections import Counter
+from uuid import UUID
+
+from django.db.models import Case, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Abs
+
+from identity.models import Record, Review
+
+# About two records of one profile; all others ask whether two profiles are one.
+INSIDE = ("bridge", "sample", "asked")
+REASONS = {
+    "bridge": "it alone holds a profile together",
+    "guard": "a guard keeps apart what the links join",
+    "near_even": "near even odds",
+    "sample": "drawn by chance, to estimate how often merges are right",
+    "asked": "a colleague asks",
+}
+
+
+def reviews() -> QuerySet[Review]:
+    """Questions with the two profiles of today (`left_profile`, `right_profile`); those that were settled otherwise, by links
+    or a merge elsewhere, are left out while they are open."""
+    profile = Record.objects.values("profile_id")
+    rows = Review.objects.annotate(
+        left_profile=Subquery(profile.filter(id=OuterRef("left_id"))),
+        right_profile=Subquery(profile.filter(id=OuterRef("right_id"))),
+        doubt=ExpressionWrapper(Abs(F("probability") - 0.5), output_field=FloatField()),
+    )
+    settled = Q(state=Review.State.OPEN) & ~Q(reason__in=INSIDE) & Q(left_profile=F("right_profile"))
+    return rows.exclude(settled)
+
+
+def in_order(rows: QuerySet[Review]) -> QuerySet[Review]:
+    """The weak bridges first, for there a stranger may be inside; then by doubt."""
+    first = Case(When(reason="bridge", then=Value(0)), When(reason="guard", then=Value(1)), default=Value(2))
+    return rows.annotate(rank=first).order_by("rank", "doubt", "id")
+
+
+def of_source(rows: QuerySet[Review], source_id: UUID) -> QuerySet[Review]:
+    """Those about a record of this source."""
+    ours = Record.objects.filter(source_id=source_id).values("id")
+    return rows.filter(Q(left_id__in=ours) | Q(right_id__in=ours))
+
+
+def neighbours(rows: QuerySet[Review], current: UUID) -> tuple[UUID | None, UUID | None]:
+    """The questions before and after one in the queue; of one that has left it: None and the first."""
+    ids = list(in_order(rows).values_list("id", flat=True)[:5000])
+    if current not in ids:
+        return None, ids[0] if ids else None
+    at = ids.index(current)
+    return (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
+
+
+def counts() -> Counter[str]:
+    """How many questions are open, by reason."""
+    return Counter(reviews().filter(state=Review.State.OPEN).values_list("reason", flat=True))
