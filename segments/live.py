@@ -7,14 +7,15 @@ one statement together with the places in the queue of what that statement alrea
 
 import os
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from cdp import outbox
 from cdp.database.together import together
@@ -38,6 +39,7 @@ FROM (SELECT holder AS before FROM segments_follower
       WHERE id = 1 AND (holder = %(me)s OR seen_at <= now() - make_interval(secs => %(patience)s)) FOR UPDATE SKIP LOCKED) AS old
 WHERE id = 1 RETURNING before
 """
+_HELD = "SELECT FROM segments_follower WHERE id = 1 AND holder = %s FOR SHARE SKIP LOCKED"
 _OWNERS = "SELECT id, profile_id FROM identity_record WHERE id = ANY(%s) AND profile_id IS NOT NULL"
 _FACTS = "SELECT id, facts::text FROM identity_profile WHERE id = ANY(%s)"
 _RENEWED = """
@@ -91,33 +93,29 @@ class Live:
             self.forget()
         return True
 
+    def holds(self) -> bool:
+        """Whether it is ours to follow; if so, nobody takes over until the end of the caller's transaction."""
+        with connection.cursor() as cursor:
+            cursor.execute(_HELD, [self._me])
+            return cursor.rowcount > 0 and self._process == os.getpid()
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """A transaction in which something is learnt. If it does not come to its commit, all is forgotten, for the memory
+        would be ahead of what is stored."""
+        try:
+            with transaction.atomic():
+                yield
+        except BaseException:
+            self.forget()
+            raise
+
     def follow(self, drained: Drained, *, at: datetime) -> int:
         """Brings the memberships of those up to date of whom something was drained, as of `at`; how many were entered or left.
-        In the caller's transaction, which has the turn.
+        In the caller's step, which has the turn.
 
         Only the rules that listen to what happened are evaluated; all, of a profile that changed. Profiles that are no more
         lose their memberships. Only rows of people whose memberships move are locked."""
-        try:
-            return self._follow(drained, at)
-        except BaseException:
-            self.forget()  # the transaction will not be, but what is remembered would
-            raise
-
-    def forget(self) -> None:
-        """Drops what is in memory."""
-        self._program = None
-        self._people.clear()
-        self._weights.clear()
-        self._home.clear()
-        self._weight = 0
-
-    def learn(self, differences: Iterable[Difference]) -> None:
-        """Memberships that somebody else has written in this process."""
-        for it in differences:
-            if (person := self._people.get(it.profile_id)) is not None:
-                person.stored[it.segment_id] = it.member, FOREVER if it.flips_at is None else micros(it.flips_at)
-
-    def _follow(self, drained: Drained, at: datetime) -> int:
         program.share()
         self._attune(program.current(), at)
         assert self._program is not None
@@ -136,6 +134,20 @@ class Live:
         written = self._write(self._differences(moved, at))
         self._shed(moved)
         return ended + written
+
+    def forget(self) -> None:
+        """Drops what is in memory."""
+        self._program = None
+        self._people.clear()
+        self._weights.clear()
+        self._home.clear()
+        self._weight = 0
+
+    def learn(self, differences: Iterable[Difference]) -> None:
+        """Memberships that somebody else has written in this process, which holds the turn."""
+        for it in differences:
+            if (person := self._people.get(it.profile_id)) is not None:
+                person.stored[it.segment_id] = it.member, FOREVER if it.flips_at is None else micros(it.flips_at)
 
     def _attune(self, current: Program, at: datetime) -> None:
         if current is not self._program:
@@ -158,8 +170,10 @@ class Live:
             return
         rows = {row[0]: row[1:] for row in together((_RENEWED, [kept]))[0]}
         for it in kept:
-            person, (facts, records) = self._people[it], rows.get(it, ("", ()))
-            if person.records == frozenset(records):
+            person, (facts, records) = self._people[it], rows.get(it, (None, ()))
+            # The events of a record that was read with somebody else meanwhile, and came back, were counted there.
+            here = all(self._home.get(record) == it for record in records)
+            if facts is not None and here and person.records == frozenset(records):
                 person.facts = orjson.loads(facts)
             else:
                 self._drop(it)

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 
+from cdp import outbox
 from segments import memberships, program
 from segments.evaluate import Subject
 from segments.live import LIVE
@@ -44,8 +45,12 @@ def wake(now: datetime, limit: int = 1000) -> int:
     return total
 
 
-@transaction.atomic
 def _batch(now: datetime, limit: int) -> int:
+    with LIVE.step():
+        return _evaluate(now, limit)
+
+
+def _evaluate(now: datetime, limit: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
         if not cursor.fetchone()[0]:
@@ -54,6 +59,7 @@ def _batch(now: datetime, limit: int) -> int:
         due = cursor.fetchall()
     if not due:
         return 0
+    follows = LIVE.holds()
     program.share()
     ids = sorted({profile_id for _, profile_id, _ in due})
     facts = lock(ids)
@@ -65,7 +71,10 @@ def _batch(now: datetime, limit: int) -> int:
         if rows:
             differences = _differences(facts, chosen, rows, now)
             memberships.write(differences)
-            LIVE.learn(differences)
+            if follows:
+                LIVE.learn(differences)
+            else:  # whoever follows has the old memberships in memory
+                outbox.changed([it.profile_id for it in differences], reason="wake")
     return len(due)
 
 

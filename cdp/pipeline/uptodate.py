@@ -15,7 +15,7 @@ def bring_up_to_date(limit: int, *, now: datetime, patience: timedelta = timedel
     were drained. 0: nothing waits, or somebody else follows, who was heard of within `patience`."""
     if not outbox.waits():
         return 0
-    with transaction.atomic():
+    with LIVE.step():
         if not LIVE.turn(patience):
             return 0
         drained = outbox.drain(limit)

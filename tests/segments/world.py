@@ -34,12 +34,18 @@ def person(facts: Mapping[str, Any] | None = None) -> UUID:
             "INSERT INTO identity_profile (id, facts, provenance, records, version) VALUES (%s, %s::jsonb, '{}', 1, 1)",
             [profile_id, json.dumps(dict(facts or {}))],
         )
+    record(profile_id, profile_id)
+    return profile_id
+
+
+def record(record_id: UUID, profile_id: UUID) -> None:
+    """One record of a profile."""
+    with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO identity_record (id, source_id, key_kind, key_digest, profile_id, facts, attributes, first_seen)"
             " VALUES (%s, %s, 1, %s, %s, '{}', '{}', now())",
-            [profile_id, uuid4(), uuid4(), profile_id],
+            [record_id, uuid4(), uuid4(), profile_id],
         )
-    return profile_id
 
 
 def happened(profile_id: UUID, name: str, *days_ago: float, at: datetime = NOW, **facts: Any) -> list[UUID]:
@@ -47,25 +53,29 @@ def happened(profile_id: UUID, name: str, *days_ago: float, at: datetime = NOW, 
     return [event(profile_id, name, at - timedelta(days=days), facts) for days in days_ago]
 
 
-def event(profile_id: UUID, name: str, occurred_at: datetime, facts: Mapping[str, Any]) -> UUID:
-    """One stored event."""
+def event(
+    profile_id: UUID, name: str, occurred_at: datetime, facts: Mapping[str, Any], *, message: UUID | None = None
+) -> UUID:
+    """One stored event. `message`: decides which of those of one moment came first."""
     event_id = uuid7()
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO events_event (id, record_id, source_id, type, name, message, occurred_at, received_at, facts, sealed)"
             " VALUES (%s, %s, %s, 2, %s, %s, %s, %s, %s::jsonb, '')",
             [
-                event_id, profile_id, uuid4(), snapshot.current().event_name(name), uuid4(), occurred_at, occurred_at,
-                json.dumps(dict(facts)),
+                event_id, profile_id, uuid4(), snapshot.current().event_name(name), message or uuid4(), occurred_at,
+                occurred_at, json.dumps(dict(facts)),
             ],
         )  # fmt: skip
     return event_id
 
 
-def tell(profile_id: UUID, name: str, days_ago: float, *, at: datetime = NOW, **facts: Any) -> UUID:
+def tell(
+    profile_id: UUID, name: str, days_ago: float, *, at: datetime = NOW, message: UUID | None = None, **facts: Any
+) -> UUID:
     """One event, stored and said to whoever follows."""
     occurred = at - timedelta(days=days_ago)
-    made = event(profile_id, name, occurred, facts)
+    made = event(profile_id, name, occurred, facts, message=message)
     digest = snapshot.current().event_name(name)
     outbox.happened([outbox.Happened(profile_id, digest, micros(occurred), json.dumps(facts))])
     return made
