@@ -1,0 +1,285 @@
+"""Which pairs are looked at: those that share a blocking key. Pure.
+
+A part is one way to look at a field (a name's sound, a year of birth). Every part alone is a rule. A block that holds more records
+than the limit is never cut off: its key is retired, and the records in it meet under the finer keys that join the part with one
+of another field, and under those of three parts where even that is too many. So the pairs are a function of the set of records.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations, product
+
+import numpy as np
+import numpy.typing as npt
+from msgspec import Struct
+
+from identity.matching import spelling
+from identity.matching.prepare import Prepared
+from identity.matching.table import Table
+
+Ints = npt.NDArray[np.int64]
+_WORDS = 5  # words of a free text that are parts of their own
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Part(Struct, frozen=True):
+    """name: such as "family_name~". field: what it looks at. alone: selective enough to be a rule by itself."""
+
+    name: str
+    field: str
+    alone: bool
+    read: Callable[[str], tuple[str, ...]]
+
+
+def _one(read: Callable[[str], str]) -> Callable[[str], tuple[str, ...]]:
+    def values(value: str) -> tuple[str, ...]:
+        found = read(value)
+        return (found,) if found else ()
+
+    return values
+
+
+def _first(value: str) -> str:
+    return value.partition(" ")[0]
+
+
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for word in value.split(" ") if len(word) > 3))[:_WORDS]
+
+
+def _day(value: str) -> str:
+    return "" if value.endswith("-00") else value
+
+
+def _month_day(value: str) -> str:
+    return "" if value.endswith("-00") else value[5:]
+
+
+def _user(value: str) -> str:
+    return spelling.plain(value.rpartition("@")[0]).replace(" ", "")
+
+
+def _numbered(value: str) -> str:
+    number, _, road = value.partition("|")
+    return f"{_first(number)}|{road.replace(' ', '')[:6]}" if number and road else ""
+
+
+def _road(value: str) -> str:
+    return value.partition("|")[2].replace(" ", "")
+
+
+_PARTS: dict[str, tuple[tuple[str, Callable[[str], tuple[str, ...]]], ...]] = {
+    "given": (("", _one(_first)), ("~", _one(lambda v: spelling.sounds(_first(v))))),
+    "family": (("", lambda v: tuple(v.split(" ")[:3])), ("~", _one(lambda v: spelling.sounds(v.replace(" ", ""))))),
+    "date": (("", _one(_day)), (".year", _one(lambda v: v[:4])), (".day", _one(_month_day))),
+    "email": (("", _one(str)), (".user", _one(_user))),
+    "phone": (("", _one(lambda v: v[-9:])), (".tail", _one(lambda v: v[-6:]))),
+    "street": (("", _one(_numbered)), (".road", _one(_road))),
+    "postcode": (("", _one(lambda v: v.replace(" ", ""))), (".sector", _one(lambda v: v.replace(" ", "")[:-2]))),
+    "code": (("", _one(lambda v: v.replace(" ", ""))), (".head", _one(lambda v: v.replace(" ", "")[:-3]))),
+    "text": (("", _one(lambda v: v.replace(" ", ""))), (".words", _words)),
+    "number": (("", _one(str)),),
+    "category": (),
+}  # fmt: skip
+
+
+def parts_of(fields: Mapping[str, str]) -> list[Part]:
+    """The parts of fields (name -> how compared)."""
+    return [Part(f"{name}{suffix}", name, True, read) for name, how in fields.items() for suffix, read in _PARTS[how]]
+
+
+class Key(Struct, frozen=True):
+    """A blocking key: the rule (its parts' names joined by "+") and the value, plain text of personal data."""
+
+    rule: str
+    value: str
+
+
+def keys_of(prepared: Prepared, parts: Iterable[Part], retired: Collection[Key] = frozenset()) -> list[Key]:
+    """A record's keys; a retired one is replaced by the finer ones, up to three parts."""
+    read = []
+    for part in parts:
+        values = [one for value in prepared.values.get(part.field, ()) for one in part.read(value)]
+        if values:
+            read.append((part, list(dict.fromkeys(values))))
+    found: dict[Key, None] = {}
+    for depth in (1, 2, 3):
+        for chosen in combinations(read, depth):
+            if len({part.field for part, _ in chosen}) < depth:
+                continue
+            for values in _choices([values for _, values in chosen]):
+                coarser = [_key(chosen, values, leave) for leave in range(depth)] if depth > 1 else []
+                if all(key in retired for key in coarser):
+                    found[_key(chosen, values, None)] = None
+        if not retired:
+            break
+    return [key for key in found if key not in retired]
+
+
+def _choices(values: list[list[str]]) -> Iterator[tuple[str, ...]]:
+    if not values:
+        yield ()
+        return
+    for one in values[0]:
+        for rest in _choices(values[1:]):
+            yield (one, *rest)
+
+
+def _key(chosen: tuple[tuple[Part, list[str]], ...], values: tuple[str, ...], leave: int | None) -> Key:
+    kept = [at for at in range(len(chosen)) if at != leave]
+    return Key("+".join(chosen[at][0].name for at in kept), "\x1f".join(values[at] for at in kept))
+
+
+@dataclass(slots=True)
+class Rule:
+    """How a rule did: records it gave keys, pairs it gave, keys retired and the records in those."""
+
+    name: str
+    fields: tuple[str, ...]
+    pairs: int
+    retired: int
+    largest: int
+
+
+@dataclass(slots=True)
+class Blocked:
+    """Pairs of records, left < right, each once, sorted; and how the rules did."""
+
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    rules: list[Rule] = field(default_factory=list)
+    limit: int = 0
+
+
+def block(table: Table, parts: list[Part], *, limit: int) -> Blocked:
+    """All pairs of records that share a key whose block holds at most `limit` records."""
+    codes = [(part, part_codes(table, part)) for part in parts]
+    rules: list[Rule] = []
+    found: list[Ints] = []
+    full: dict[tuple[int, ...], _Full] = {}
+    for depth in (1, 2, 3):
+        for chosen in combinations(range(len(codes)), depth):
+            if len({codes[at][0].field for at in chosen}) < depth:
+                continue
+            coarser = [full.get(tuple(c for c in chosen if c != at)) for at in chosen] if depth > 1 else []
+            if any(one is None for one in coarser):
+                continue
+            where, keys = _combine([codes[at][1] for at in chosen], [one for one in coarser if one], table.size)
+            order, starts, sizes = _blocks(keys)
+            wide = sizes > limit
+            pairs = list(_pairs(where[order], starts[~wide], sizes[~wide], table.size))
+            found += pairs
+            if wide.any():
+                full[chosen] = _Full.of(where[order], keys[order], np.repeat(wide, sizes), table.size)
+            name, fields = "+".join(codes[at][0].name for at in chosen), tuple(codes[at][0].field for at in chosen)
+            rules.append(Rule(name, fields, sum(map(len, pairs)), int(wide.sum()), int(sizes.max(initial=0))))
+    pairs_all = _distinct(found)
+    return Blocked((pairs_all // table.size).astype(np.int32), (pairs_all % table.size).astype(np.int32), rules, limit)
+
+
+@dataclass(slots=True)
+class _Full:
+    """The retired keys of a rule, sorted, and which records have one."""
+
+    keys: npt.NDArray[np.uint64]
+    records: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, where: Ints, keys: npt.NDArray[np.uint64], wide: npt.NDArray[np.bool_], size: int) -> "_Full":
+        records = np.zeros(size, dtype=bool)
+        records[where[wide]] = True
+        return cls(np.unique(keys[wide]), records)
+
+    def holds(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return self.keys[at] == keys
+
+
+def part_codes(table: Table, part: Part) -> Ints:
+    """(records, places): a code for each value of the part, -1 for none."""
+    column = table.columns[part.field]
+    places: dict[str, int] = {}
+    read = [part.read(value) for value in column.values]
+    width = max(map(len, read), default=1) or 1
+    codes = np.full((len(read) + 1, width), -1, dtype=np.int64)  # the last row stands for "no value"
+    for at, values in enumerate(read):
+        for place, value in enumerate(values):
+            codes[at, place] = places.setdefault(value, len(places))
+    return codes[column.codes].reshape(table.size, -1)
+
+
+def _combine(codes: list[Ints], coarser: list[_Full], size: int) -> tuple[Ints, npt.NDArray[np.uint64]]:
+    """(record, key) of every combination of values whose coarser keys are all retired."""
+    records = np.flatnonzero(np.logical_and.reduce([one.records for one in coarser])) if coarser else np.arange(size)
+    wheres, keys = [], []
+    for places in product(*(range(column.shape[1]) for column in codes)):
+        where = records
+        for column, place in zip(codes, places, strict=True):
+            where = where[column[where, place] >= 0]
+        values = [column[where, place] for column, place in zip(codes, places, strict=True)]
+        for leave, one in enumerate(coarser):
+            kept = one.holds(_hash([value for at, value in enumerate(values) if at != leave]))
+            where, values = where[kept], [value[kept] for value in values]
+        wheres.append(where)
+        keys.append(_hash(values))
+    if len(wheres) == 1:
+        return wheres[0], keys[0]
+    # A record that comes by one key twice is one member of its block.
+    both = np.unique(np.rec.fromarrays((np.concatenate(wheres), np.concatenate(keys))))
+    return both["f0"], both["f1"]
+
+
+def _hash(values: list[Ints]) -> npt.NDArray[np.uint64]:
+    key = np.zeros(len(values[0]), dtype=np.uint64)
+    for value in values:
+        key = _mix(key ^ _mix(value.astype(np.uint64) + _MIX))
+    return key
+
+
+def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """SplitMix64's finaliser (Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _blocks(keys: npt.NDArray[np.uint64]) -> tuple[Ints, Ints, Ints]:
+    """Order by key, and each block's start and size."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    starts = (
+        np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        if len(keys)
+        else np.zeros(0, dtype=np.int64)
+    )
+    return order, starts, np.diff(np.append(starts, len(keys)))
+
+
+def _pairs(members: Ints, starts: Ints, sizes: Ints, size: int) -> Iterator[Ints]:
+    """Pairs of the members of blocks, as low * size + high. All blocks of one size at once."""
+    for one in np.unique(sizes[sizes > 1]):
+        chosen = starts[sizes == one]
+        block = members[chosen[:, None] + np.arange(one)]
+        a, b = np.triu_indices(int(one), 1)
+        left, right = block[:, a].ravel(), block[:, b].ravel()
+        differ = left != right
+        yield (np.minimum(left, right) * size + np.maximum(left, right))[differ]
+
+
+def _distinct(found: list[Ints]) -> Ints:
+    if not found:
+        return np.zeros(0, dtype=np.int64)
+    joined = np.sort(np.concatenate(found))
+    return joined[np.concatenate(([True], joined[1:] != joined[:-1]))] if len(joined) else joined
+
+
+def count(table: Table, parts: list[Part], limits: Collection[int]) -> dict[int, int]:
+    """About how many pairs (with repetitions) single parts give at each limit: for choosing one."""
+    totals = dict.fromkeys(limits, 0)
+    for part in parts:
+        _, keys = _combine([part_codes(table, part)], [], table.size)
+        sizes = _blocks(keys)[2]
+        for limit in limits:
+            kept = sizes[sizes <= limit]
+            totals[limit] += int((kept * (kept - 1) // 2).sum())
+    return totals
