@@ -139,7 +139,7 @@ def one(trait: str, form: RuleForm) -> dict[str, Any]:
                 "after": words(survivorship.rule_of(row, trait), called),
                 "default": not row.steps,
             }
-            for row, before in zip(versions, [*versions[1:], None], strict=True)
+            for row, before in zip(versions, [*versions, None][1:], strict=True)
         ],
     }
 

@@ -145,5 +145,5 @@ def context(request: HttpRequest, person: Person, form: TypedForm) -> dict[str, 
         "trait": form.trait,
         "rows": rows,
         "typed": any(said["source"] == "steward" and said["survives"] for row in rows for said in row["candidates"]),
-        "object": len(form.parts) > 1,
+        "several": len(form.parts) > 1,
     }
