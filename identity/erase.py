@@ -9,6 +9,7 @@ from django.db import connection
 from cdp import outbox
 from consent import parties
 from identity import locks, regroup, relink
+from identity.linking import active
 from identity.records import Rec
 
 _SHARED = "SELECT digest FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[]) AND reason = 'shared'"
@@ -38,17 +39,41 @@ def erase(record_ids: Sequence[UUID], *, at: datetime | None = None) -> int:
         rows: int = cursor.rowcount + len(evidence)
         cursor.execute("SELECT id FROM identity_record WHERE profile_id = ANY(%s::uuid[])", [sorted(profiles)])
         near |= {row[0] for row in cursor.fetchall()}
-        digests = _release(sorted(set(evidence)))
+        digests, shared = _release(sorted(set(evidence)))
     known: dict[UUID, Rec] = {}
     linked = relink.relink(relink.holders_of(digests), known)
-    start = (near | linked.touched) - set(ids)
+    alike = _forget(ids, relink.having(shared - linked.gone, known), at=at)
+    start = (near | linked.touched | alike) - set(ids)
     done = regroup.regroup(known, start, (), regrouped=start, at=at, actor="erasure")
     _drop_empty(profiles - done.gone, at=at)
     return rows
 
 
-def _release(digests: list[UUID]) -> set[UUID]:
-    """The values of erased records that can link others: also those that fewer people share now."""
+def _forget(ids: list[UUID], freed: dict[UUID, Rec], *, at: datetime) -> set[UUID]:
+    """Forgets what was compared of erased records; whose clusters that may move. `freed`: records that hold a value which links
+    again."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM identity_review WHERE left_id = ANY(%s::uuid[]) OR right_id = ANY(%s::uuid[])", [ids, ids]
+        )
+    model = active.current()
+    if model is not None:
+        from identity.linking import settle
+
+        return settle.settle(model, freed, at=at, gone=ids).touched
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """DELETE FROM identity_matchkey k USING (
+                   SELECT record_id, unnest(keys) AS key FROM identity_matchrow WHERE record_id = ANY(%s::uuid[])) m
+               WHERE k.record_id = m.record_id AND k.key = m.key""",
+            [ids],
+        )
+        cursor.execute("DELETE FROM identity_matchrow WHERE record_id = ANY(%s::uuid[])", [ids])
+    return set()
+
+
+def _release(digests: list[UUID]) -> tuple[set[UUID], set[UUID]]:
+    """The values of erased records that can link others: also those that fewer people share now, which come again."""
     with connection.cursor() as cursor:
         cursor.execute(_SHARED, [digests])
         shared = [row[0] for row in cursor.fetchall()]
@@ -62,7 +87,7 @@ def _release(digests: list[UUID]) -> set[UUID]:
             [digests],
         )
         cursor.execute("DELETE FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[]) AND holders = 0", [digests])
-    return set(digests) - relink.retired(digests)
+    return set(digests) - relink.retired(digests), set(shared)
 
 
 def _drop_empty(profiles: set[UUID], *, at: datetime) -> None:

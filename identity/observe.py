@@ -15,6 +15,8 @@ from cdp import audit, metrics
 from cdp.ids import uuid7
 from cdp.vault import keys
 from identity import locks, prepare, profilerows, records, regroup, relink, traits
+from identity.linking import active
+from identity.linking.settled import NOTHING, Settled
 from identity.prepare import Folded, Observation, digests_of
 from identity.records import Glimpse, Rec
 
@@ -144,11 +146,24 @@ def _settle(
     holders = relink.holders_of(ask - dead)
     memory = {rec.id: rec for rec in recs.values()}
     linked = relink.relink(holders, memory)
-    start = news.start | linked.touched
+    alike = _alike(memory, recs.values(), linked, at=at)
+    start = news.start | linked.touched | alike.touched
     alone = [rec.id for rec in news.new if rec.id not in start]
     result = regroup.regroup(memory, start, alone, regrouped=news.regrouped | linked.freed, at=at, actor=actor)
-    _record(news, linked, result)
+    _record(news, linked, alike, result)
     return recs, result.changed
+
+
+def _alike(memory: dict[UUID, Rec], dirty: Iterable[Rec], linked: relink.Relinked, *, at: datetime) -> Settled:
+    """Whom the records are like, where a model is in force: those that were observed, and those that hold a value which from
+    now on links nobody, so that it is no likeness either."""
+    model = active.current()
+    if model is None:
+        return NOTHING
+    from identity.linking import settle
+
+    stirred = {rec.id: rec for rec in dirty} | relink.having(linked.gone, memory)
+    return settle.settle(model, stirred, at=at)
 
 
 def _new(one: Folded, draft: UUID | None) -> Rec:
@@ -199,14 +214,15 @@ def _count_more(dead: set[UUID], news: _News) -> None:
     relink.retire((kind, digest, "shared", count) for digest, (kind, count) in more.items())
 
 
-def _record(news: _News, linked: relink.Relinked, result: regroup.Regrouped) -> None:
-    counts = {"records": len(news.new), "evidence": len(news.evidence), "links": linked.made, "profiles": result.made,
-              "merged": result.merged, "split": result.split}  # fmt: skip
+def _record(news: _News, linked: relink.Relinked, alike: Settled, result: regroup.Regrouped) -> None:
+    counts = {"records": len(news.new), "evidence": len(news.evidence), "links": linked.made + alike.made,
+              "profiles": result.made, "merged": result.merged, "split": result.split}  # fmt: skip
     for what, n in counts.items():
         metrics.IDENTITY.add(n, what)
     audit.record(
         "identity.observe",
         by=audit.SYSTEM,
         rows=len(news.new) + len(news.altered),
-        details=counts | {"withdrawn": linked.withdrawn, "retired": linked.retired, "refused": dict(result.refused)},
+        details=counts
+        | {"withdrawn": linked.withdrawn + alike.withdrawn, "retired": linked.retired, "refused": dict(result.refused)},
     )

@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from cdp.catalogue import snapshot
 from cdp.vault import keys, sealed
 from identity import locks, profilerows, records, regroup, relink, rules
+from identity.models import MatchModel
 from identity.records import Rec
 from identity.traits import Stamped, whole
 
@@ -27,6 +28,7 @@ def rebuild(check: bool = False, *, at: datetime | None = None, progress: Progre
         ("traits", _chunks(_record_ids, _resplit)),
         ("values", _chunks(_shared_digests, _relink)),
         ("links", iter([_strays])),
+        *_likeness(),
         ("profiles", _chunks(_record_ids, _regroup)),
         ("ids", iter([_orphans])),
     ):
@@ -49,6 +51,24 @@ def _chunks(page: Callable[[UUID | None], list[UUID]], work: Callable[[list[UUID
     while ids := page(last):
         last = ids[-1]
         yield lambda at, ids=ids: work(ids, at)  # type: ignore[misc]
+
+
+def _likeness() -> Iterator[tuple[str, Iterator[Step]]]:
+    """Everything that matching keeps, where it was ever in use."""
+    if not MatchModel.objects.exists():
+        return
+    from identity.linking import repair
+
+    yield "keys", _chunks(_record_ids, lambda ids, at: repair.index_rows(ids))
+    yield "blocks", _key_chunks(repair.keys, repair.recount)
+    yield "likeness", _chunks(_record_ids, repair.likeness)
+
+
+def _key_chunks(page: Callable[[int | None, int], list[int]], work: Callable[[list[int]], int]) -> Iterator[Step]:
+    last: int | None = None
+    while keys := page(last, 10 * CHUNK):
+        last = keys[-1]
+        yield lambda at, keys=keys: work(keys)  # type: ignore[misc]
 
 
 def _record_ids(after: UUID | None) -> list[UUID]:

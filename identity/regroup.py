@@ -1,7 +1,7 @@
 """Clusters, profile ids and golden records of the records that something touched. Under the identity lock."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,10 @@ from consent import parties
 from identity import history, profilerows, records, relink, rules
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
+from identity.linking import active
 from identity.records import Rec
+
+Pair = tuple[UUID, UUID]
 
 _REACH = """
 WITH RECURSIVE reach(id) AS (
@@ -29,7 +32,7 @@ WITH RECURSIVE reach(id) AS (
         UNION ALL SELECT left_id FROM identity_constraint WHERE right_id = reach.id AND verdict = 'must_link') n)
 SELECT id FROM reach
 """
-_LINKS = "SELECT left_id, right_id, kind, weight FROM identity_link WHERE left_id = ANY(%s::uuid[])"
+_LINKS = "SELECT left_id, right_id, kind, weight, probability FROM identity_link WHERE left_id = ANY(%s::uuid[])"
 _CONSTRAINTS = "SELECT left_id, right_id, verdict FROM identity_constraint WHERE left_id = ANY(%s::uuid[])"
 
 
@@ -43,6 +46,7 @@ class Regrouped:
     moved: int = 0
     merged: int = 0
     split: int = 0
+    asked: int = 0  # questions to stewards that are new or gone
     refused: Counter[str] = field(default_factory=Counter)
     merges: list[UUID] = field(default_factory=list)
 
@@ -54,6 +58,7 @@ class Partition:
     parts: list[list[UUID]] = field(default_factory=list)
     refused: list[tuple[UUID, UUID, str]] = field(default_factory=list)
     reasons: dict[tuple[UUID, UUID], list[str]] = field(default_factory=dict)
+    similar: dict[tuple[UUID, UUID], tuple[float, float]] = field(default_factory=dict)  # bits, probability
 
 
 def reach(start: Collection[UUID]) -> set[UUID]:
@@ -68,13 +73,16 @@ def reach(start: Collection[UUID]) -> set[UUID]:
 def partition(recs: dict[UUID, Rec]) -> Partition:
     """Clusters whole components. Three passes at most: links, constraints, judgement."""
     result = Partition()
-    shared: dict[tuple[UUID, UUID], set[int]] = defaultdict(set)
-    weights: dict[tuple[UUID, UUID], float] = defaultdict(float)
-    must: set[tuple[UUID, UUID]] = set()
-    cannot: set[tuple[UUID, UUID]] = set()
+    shared: dict[Pair, set[int]] = defaultdict(set)
+    weights: dict[Pair, float] = defaultdict(float)
+    must: set[Pair] = set()
+    cannot: set[Pair] = set()
     with connection.cursor() as cursor:
         cursor.execute(_LINKS, [uuids(recs)])
-        for left, right, kind, weight in cursor.fetchall():
+        for left, right, kind, weight, probability in cursor.fetchall():
+            if probability is not None:
+                result.similar[left, right] = (weight, probability)
+                continue
             shared[left, right].add(kind)
             weights[left, right] += weight
         cursor.execute(_CONSTRAINTS, [uuids(recs)])
@@ -82,30 +90,49 @@ def partition(recs: dict[UUID, Rec]) -> Partition:
             if left in recs and right in recs:
                 (must if verdict == "must_link" else cannot).add((left, right))
     result.reasons = {pair: sorted(f"same_{rules.LABELS[kind]}" for kind in kinds) for pair, kinds in shared.items()}
-    for pair in must:
-        result.reasons.setdefault(pair, []).append("must_link")
+    for reason, pairs in (("similar", result.similar), ("must_link", must)):
+        for pair in pairs:
+            result.reasons.setdefault(pair, []).append(reason)
     edges = [
         Edge(
             *pair,
-            weights.get(pair, 0.0),
+            weights[pair] if pair in weights else result.similar.get(pair, (0.0, 0.0))[0],
             must=pair in must,
             age=max(recs[pair[0]].first_seen, recs[pair[1]].first_seen),
+            similar=pair not in must and pair not in weights,
         )
-        for pair in {*weights, *must}
+        for pair in {*weights, *must, *result.similar}
     ]
     holders = {id: rec.holder() for id, rec in recs.items()}
     judge = rules.judge_with(shared, holders)
-    for nodes, theirs in _components(recs, edges):
+    components = _components(recs, edges)
+    alike = _alike(components, result.similar)
+    for nodes, theirs in components:
         if len(nodes) == 1:
             result.parts.append(nodes)
             continue
-        found: Clusters[UUID] = cluster(nodes, theirs, order=lambda id: recs[id].order, judge=judge, cannot=cannot)
+        found: Clusters[UUID] = cluster(
+            nodes, theirs, order=lambda id: recs[id].order, judge=judge, cannot=cannot, alike=alike
+        )
         result.parts += found.parts
         result.refused += found.refused
     return result
 
 
-def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> Iterable[tuple[list[UUID], list[Edge[UUID]]]]:
+def _alike(
+    components: list[tuple[list[UUID], list[Edge[UUID]]]], similar: dict[Pair, tuple[float, float]]
+) -> Callable[[list[UUID], list[UUID]], bool] | None:
+    """Average linkage, where a component is more than two records that are alike."""
+    wide = [nodes for nodes, edges in components if len(nodes) > 2 and any(edge.similar for edge in edges)]
+    model = active.current() if wide else None
+    if model is None:
+        return None
+    from identity.linking.linkage import Linkage
+
+    return Linkage(model, wide, {pair: probability for pair, (_, probability) in similar.items()}).alike
+
+
+def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> list[tuple[list[UUID], list[Edge[UUID]]]]:
     """Connected components, by union-find: (records, edges)."""
     parent = {id: id for id in recs}
 
@@ -154,6 +181,10 @@ def regroup(
     result.merges = history.write(parts, assigned, current, rows, found.reasons, at=at, actor=actor)
     result.merged, result.split, result.moved = len(assigned.merged), len(assigned.split), len(moved)
     _tell(parts, assigned, scene, {*moved, *regrouped}, result, at=at)
+    if active.current() is not None and scene:
+        from identity.linking import doubts
+
+        result.asked = doubts.ask(found, parts, scene)
     return result
 
 

@@ -35,6 +35,7 @@ class Relinked:
 
     touched: set[UUID] = field(default_factory=set)
     freed: set[UUID] = field(default_factory=set)
+    gone: set[UUID] = field(default_factory=set)  # the newly retired values
     made: int = 0
     withdrawn: int = 0
     retired: int = 0
@@ -68,6 +69,18 @@ def holders_of(digests: Collection[UUID]) -> Holders:
     return found
 
 
+def having(digests: Collection[UUID], known: dict[UUID, Rec]) -> dict[UUID, Rec]:
+    """All records that hold one of these values, from memory where they are known."""
+    if not digests:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT record_id FROM identity_evidence WHERE digest = ANY(%s::uuid[])", [uuids(digests)]
+        )
+        ids = {row[0] for row in cursor.fetchall()}
+    return {id: known[id] for id in ids & known.keys()} | records.by_id(ids - known.keys())
+
+
 def relink(holders: Holders, known: dict[UUID, Rec]) -> Relinked:
     """Makes the stored links of these values equal to what the rules say of their holders. `holders` must be complete,
     and is stored already. `known`: records in memory; others that hold a value are added to it, opened."""
@@ -90,7 +103,7 @@ def relink(holders: Holders, known: dict[UUID, Rec]) -> Relinked:
             low, high = sorted((left.id, right.id))
             wanted[digest, low, high] = (kind, weight)
     retire(gone)
-    result.retired = len(gone)
+    result.retired, result.gone = len(gone), {digest for _, digest, _, _ in gone}
     result.freed = {record for _, digest, _, _ in gone for record in holders[digest] if record in known}
     result.touched |= result.freed
     _write(wanted, list(shared), result)
