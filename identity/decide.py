@@ -1,7 +1,7 @@
 """What a person decides about records: they are one, they are two, this merge was wrong. Outlives every re-run."""
 
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from django.db.models import Q
 from cdp import audit
 from cdp.audit import Actor
 from cdp.ids import uuid7
-from identity import history, locks, regroup
+from identity import history, locks, records, regroup
 from identity.models import Constraint, Merge, Profile, Record
 from identity.records import Rec
 
@@ -38,11 +38,12 @@ class Undecidable(ValueError):
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What came of a decision: rows of history, profiles touched, and why links that a person or a value asks for are not
-    followed ("cannot_link": another decision forbids it)."""
+    followed ("cannot_link": another decision forbids it). `before`: the pairs that it decided -> what was decided of them."""
 
     merges: tuple[UUID, ...] = ()
     profiles: tuple[UUID, ...] = ()
     refused: dict[str, int] = field(default_factory=dict)
+    before: dict[Pair, str | None] = field(default_factory=dict)
 
 
 def signature(by: Actor) -> str:
@@ -71,6 +72,29 @@ def part_pairs(pairs: Collection[Pair], *, by: Actor, at: datetime | None = None
     return _decide(
         "identity.cannot_link", [_pair(*pair) for pair in pairs], Constraint.Verdict.CANNOT_LINK, by=by, at=at
     )
+
+
+def part(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """These two records are two people. Are they one profile, what its links alone join with either goes with that one: earlier
+    must-links across give way. Raises Undecidable."""
+    with transaction.atomic():
+        locks.take()
+        pair = _pair(a, b)
+        homes = set(Record.objects.filter(id__in=pair).values_list("profile_id", flat=True))
+        blocks = _linked(homes.pop()) if len(homes) == 1 else {}
+        ours, theirs = blocks.get(a, [a]), blocks.get(b, [b])
+        pairs = [pair] if ours == theirs else [_pair(one, other) for one in ours for other in theirs]
+        return _decide("identity.cannot_link", pairs, Constraint.Verdict.CANNOT_LINK, by=by, at=at)
+
+
+def _linked(profile: UUID | None) -> dict[UUID, list[UUID]]:
+    """What the links of a profile join, as if nobody had decided that some of its records are one: record -> its cluster."""
+    scene = records.by_profile([profile] if profile else [])
+    with transaction.atomic():
+        Constraint.objects.filter(verdict=Constraint.Verdict.MUST_LINK, left_id__in=scene, right_id__in=scene).delete()
+        parts = regroup.partition(scene).parts
+        transaction.set_rollback(True)
+    return {record: cluster for cluster in parts for record in cluster}
 
 
 def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime | None = None) -> Decision:
@@ -131,13 +155,8 @@ def withdraw(pairs: Collection[Pair], *, by: Actor, at: datetime | None = None) 
         asked = [_pair(*pair) for pair in pairs]
         if _drop(asked) == 0:
             raise Undecidable("Nothing is decided about these records (any more).")
-        done = _recluster(
-            "identity.withdraw", asked, by=by, at=at, about=("", ""),
-            because={"withdrawn": [[str(left), str(right)] for left, right in asked]},
-        )  # fmt: skip
-        for left, right in asked:
-            acts = Merge.objects.filter(profile_id__in=done.profiles, undone_at=None)
-            acts.filter(because__constraints__contains=[[str(left), str(right)]]).update(undone_at=at)
+        done = _recluster("identity.withdraw", asked, by=by, at=at, about=("", ""), because={})
+        _mark_undone(asked, done, at=at)
         return done
 
 
@@ -181,9 +200,34 @@ def _take_back(act: Merge, *, by: Actor, at: datetime) -> Decision:
             "No person decided this split: its link was withdrawn. Use must-link to join the records again."
         )
     before = {(UUID(left), UUID(right)): verdict for left, right, verdict in decided}
+    return _restore("identity.undo_split", before, by=by, at=at, about=("merge", act.id))
+
+
+def restore(before: Mapping[Pair, str | None], *, by: Actor, at: datetime) -> Decision:
+    """Takes a decision back: what was decided of its pairs `before` holds again, and the rules have their say of the others."""
+    with transaction.atomic():
+        locks.take()
+        done = _restore("identity.withdraw", before, by=by, at=at, about=("", ""))
+        _mark_undone(before, done, at=at)
+        return done
+
+
+def _restore(
+    action: str, before: Mapping[Pair, str | None], *, by: Actor, at: datetime, about: tuple[str, object]
+) -> Decision:
     _drop([pair for pair, verdict in before.items() if verdict is None])
     _store({pair: verdict for pair, verdict in before.items() if verdict is not None}, by=by, at=at)
-    return _recluster("identity.undo_split", list(before), by=by, at=at, about=("merge", act.id), because={})
+    return _recluster(action, list(before), by=by, at=at, about=about, because={})
+
+
+def _mark_undone(pairs: Iterable[Pair], done: Decision, *, at: datetime) -> None:
+    """Marks the acts of the history that stood on decisions about these pairs."""
+    acts = Merge.objects.filter(profile_id__in=done.profiles, undone_at=None)
+    for act in acts.filter(because__has_key="constraints"):
+        decided = {(UUID(left), UUID(right)) for left, right, _ in act.because["constraints"]}
+        if not decided.isdisjoint(pairs):
+            act.undone_at = at
+            act.save(update_fields=["undone_at"])
 
 
 def _pair(a: UUID, b: UUID) -> Pair:
@@ -210,7 +254,8 @@ def _decide(
         replaced = _store(dict.fromkeys(pairs, verdict), by=by, at=at)
         because: dict[str, object] = {"decision": str(uuid7())}
         because |= {"constraints": [[str(left), str(right), replaced.get((left, right))] for left, right in pairs]}
-        return _recluster(action, pairs, by=by, at=at, about=about, because=because)
+        done = _recluster(action, pairs, by=by, at=at, about=about, because=because)
+        return replace(done, before={pair: replaced.get(pair) for pair in pairs})
 
 
 def _store(verdicts: dict[Pair, str], *, by: Actor, at: datetime) -> dict[Pair, str]:

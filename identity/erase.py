@@ -35,6 +35,7 @@ def erase(record_ids: Sequence[UUID], *, at: datetime | None = None) -> int:
         cursor.execute(
             "DELETE FROM identity_constraint WHERE left_id = ANY(%s::uuid[]) OR right_id = ANY(%s::uuid[])", [ids, ids]
         )
+        cursor.execute("DELETE FROM identity_suspect WHERE profile_id = ANY(%s::uuid[])", [sorted(profiles)])
         cursor.execute("DELETE FROM identity_record WHERE id = ANY(%s::uuid[])", [ids])
         rows: int = cursor.rowcount + len(evidence)
         cursor.execute("SELECT id FROM identity_record WHERE profile_id = ANY(%s::uuid[])", [sorted(profiles)])

@@ -15,7 +15,7 @@ class People:
     models = (
         "identity.record", "identity.evidence", "identity.retiredvalue", "identity.link", "identity.constraint",
         "identity.profile", "identity.redirect", "identity.merge", "identity.matchmodel", "identity.matchrow",
-        "identity.matchkey", "identity.retiredkey", "identity.review",
+        "identity.matchkey", "identity.retiredkey", "identity.review", "identity.suspect",
     )  # fmt: skip
 
     def find(self, record_ids: Iterable[UUID]) -> int:

@@ -162,6 +162,8 @@ class AttributeRule(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "rule of survivorship"
+        verbose_name_plural = "survivorship"
         constraints = [models.UniqueConstraint(fields=["trait", "version"], name="identity_attributerule_once")]
 
     def __str__(self) -> str:
@@ -252,7 +254,8 @@ class Review(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     decided_by = models.CharField(max_length=80, default="")
     decided_at = models.DateTimeField(null=True)
-    batch = models.UUIDField(null=True)
+    batch = models.UUIDField(null=True)  # answers given together
+    before = models.JSONField(default=list, db_default=[])  # [left, right, verdict or null]: what the answer's decisions replaced
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -263,3 +266,28 @@ class Review(models.Model):
                 condition=models.Q(left_id__lt=models.F("right_id")), name="identity_review_ordered"
             ),
         ]
+
+
+class QualityScan(models.Model):
+    """One look over profiles for what may be wrong with them, and the figures of that moment. A look that was stopped goes on."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    began_at = models.DateTimeField()
+    since = models.DateTimeField(null=True)  # only profiles changed since; null: all
+    position = models.UUIDField(null=True)  # the last profile that was looked at
+    looked_at = models.BigIntegerField(default=0)
+    total = models.BigIntegerField(default=0)
+    counts = models.JSONField(default=dict)  # profiles, records, links, similar, suspects, open; nothing personal
+    ended_at = models.DateTimeField(null=True, db_index=True)
+
+
+class Suspect(models.Model):
+    """A profile that may be more than one person, by the last look. Derived of its records."""
+
+    profile_id = models.UUIDField(primary_key=True)
+    reasons = models.JSONField(default=dict)  # what does not go together -> how many; nothing personal
+    weight = models.FloatField(db_index=True)
+    left_id = models.UUIDField(null=True)  # the two records to ask about first
+    right_id = models.UUIDField(null=True)
+    cleared_by = models.CharField(max_length=80, default="")  # a steward looked: it is one person. Until the reasons change.
+    at = models.DateTimeField()

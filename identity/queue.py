@@ -9,8 +9,9 @@ from django.db.models.functions import Abs
 from identity.models import Record, Review
 
 # About two records of one profile; all others ask whether two profiles are one.
-INSIDE = ("bridge", "sample", "asked")
+INSIDE = ("suspect", "bridge", "sample", "asked")
 REASONS = {
+    "suspect": "a profile whose records contradict each other",
     "bridge": "it alone holds a profile together",
     "guard": "a guard keeps apart what the links join",
     "near_even": "near even odds",
@@ -19,23 +20,30 @@ REASONS = {
 }
 
 
-def reviews() -> QuerySet[Review]:
-    """Questions with the two profiles of today (`left_profile`, `right_profile`); those that were settled otherwise, by links
-    or a merge elsewhere, are left out while they are open."""
+def every() -> QuerySet[Review]:
+    """All questions, with the two profiles of today (`left_profile`, `right_profile`)."""
     profile = Record.objects.values("profile_id")
-    rows = Review.objects.annotate(
+    return Review.objects.annotate(
         left_profile=Subquery(profile.filter(id=OuterRef("left_id"))),
         right_profile=Subquery(profile.filter(id=OuterRef("right_id"))),
         doubt=ExpressionWrapper(Abs(F("probability") - 0.5), output_field=FloatField()),
     )
+
+
+def reviews() -> QuerySet[Review]:
+    """Questions without those that were settled otherwise, by links or a merge elsewhere, while they were open."""
     settled = Q(state=Review.State.OPEN) & ~Q(reason__in=INSIDE) & Q(left_profile=F("right_profile"))
-    return rows.exclude(settled)
+    return every().exclude(settled)
 
 
 def in_order(rows: QuerySet[Review]) -> QuerySet[Review]:
-    """The weak bridges first, for there a stranger may be inside; then by doubt."""
-    first = Case(When(reason="bridge", then=Value(0)), When(reason="guard", then=Value(1)), default=Value(2))
-    return rows.annotate(rank=first).order_by("rank", "doubt", "id")
+    """Suspects and weak bridges first, for there a stranger may be inside; then by doubt."""
+    first = Case(
+        When(reason="suspect", then=Value(0)), When(reason="bridge", then=Value(1)), When(reason="guard", then=Value(2)),
+        default=Value(3),
+    )  # fmt: skip
+    then = Case(When(reason="suspect", then=F("probability")), default=F("doubt"))
+    return rows.annotate(rank=first, then=then).order_by("rank", "then", "id")
 
 
 def of_source(rows: QuerySet[Review], source_id: UUID) -> QuerySet[Review]:

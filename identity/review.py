@@ -1,6 +1,6 @@
 """What stewards answer about doubtful pairs of records: an answer becomes a decision, outlives every re-run, can be undone."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -12,11 +12,11 @@ from cdp.audit import Actor
 from cdp.ids import uuid7
 from identity import decide, locks
 from identity.decide import Decision, Undecidable, signature
-from identity.models import Review
+from identity.models import Review, Suspect
 
 MOST = 200
 State = Review.State
-_VERBS: dict[str, Callable[..., Decision]] = {State.SAME: decide.join_pairs, State.DIFFERENT: decide.part_pairs}
+DECIDED = (State.SAME, State.DIFFERENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,12 @@ def answer(reviews: Collection[UUID], verdict: str, *, by: Actor, at: datetime) 
         moved = [row for row in rows if row.state != verdict]
         if not moved:
             return Answered(None, 0, Decision())
-        done = _VERBS[verdict]([_pair(row) for row in moved], by=by, at=at) if verdict in _VERBS else Decision()
-        if verdict == State.UNSURE:
-            done = _take_back(moved, by=by, at=at)
+        done = _decide(moved, verdict, by=by, at=at)
         batch = uuid7()
-        Review.objects.filter(id__in=[row.id for row in moved]).update(
-            state=verdict, decided_by=signature(by), decided_at=at, batch=batch
-        )
+        for row in moved:
+            row.state, row.decided_by, row.decided_at, row.batch = verdict, signature(by), at, batch
+        Review.objects.bulk_update(moved, ["state", "decided_by", "decided_at", "batch", "before"])
+        _clear(moved, by=signature(by) if verdict == State.SAME else "")
         _note("review.answer", moved, verdict, done, by=by)
         return Answered(batch, len(moved), done)
 
@@ -62,7 +61,9 @@ def undo(batch: UUID, *, by: Actor, at: datetime) -> Answered:
         if not rows:
             raise Undecidable("These answers were undone already, or have been replaced by others.")
         done = _take_back(rows, by=by, at=at)
-        Review.objects.filter(batch=batch).update(state=State.OPEN, decided_by="", decided_at=None, batch=None)
+        again = {"state": State.OPEN, "decided_by": "", "decided_at": None, "batch": None, "before": []}
+        Review.objects.filter(id__in=[row.id for row in rows]).update(**again)
+        _clear(rows, by="")
         _note("review.undo", rows, State.OPEN, done, by=by)
         return Answered(None, len(rows), done)
 
@@ -74,12 +75,47 @@ def _taken(reviews: Collection[UUID]) -> list[Review]:
     return rows
 
 
+def _decide(rows: Sequence[Review], verdict: str, *, by: Actor, at: datetime) -> Decision:
+    """Makes the decisions, and notes on each row what its own replaced."""
+    if verdict == State.UNSURE:
+        done = _take_back(rows, by=by, at=at)
+        for row in rows:
+            row.before = []
+        return done
+    if verdict == State.SAME:
+        joined = decide.join_pairs([_pair(row) for row in rows], by=by, at=at)
+        for row in rows:
+            row.before = _noted({_pair(row): joined.before[_pair(row)]})
+        return joined
+    done = Decision()
+    for row in rows:
+        own = decide.part(*_pair(row), by=by, at=at)
+        row.before = _noted(own.before)
+        done = Decision(
+            done.merges + own.merges, tuple(sorted({*done.profiles, *own.profiles})), {**done.refused, **own.refused}
+        )
+    return done
+
+
+def _noted(before: Mapping[tuple[UUID, UUID], str | None]) -> list[list[str | None]]:
+    return [[str(left), str(right), verdict] for (left, right), verdict in before.items()]
+
+
 def _take_back(rows: Sequence[Review], *, by: Actor, at: datetime) -> Decision:
-    decided = [_pair(row) for row in rows if row.state in _VERBS]
-    try:
-        return decide.withdraw(decided, by=by, at=at) if decided else Decision()
-    except Undecidable:  # the decision was taken back elsewhere; the question is open again all the same
-        return Decision()
+    """What was decided before the answers holds again; of two answers about a pair, before the earlier one."""
+    before: dict[tuple[UUID, UUID], str | None] = {}
+    for row in rows:
+        if row.state in DECIDED:
+            for left, right, verdict in row.before or [[str(row.left_id), str(row.right_id), None]]:
+                before.setdefault((UUID(left), UUID(right)), verdict)
+    return decide.restore(before, by=by, at=at) if before else Decision()
+
+
+def _clear(rows: Sequence[Review], *, by: str) -> None:
+    """Whoever says that a suspect's records are one person clears the suspect; without that answer it is one again."""
+    for row in rows:
+        if row.reason == "suspect":
+            Suspect.objects.filter(left_id=row.left_id, right_id=row.right_id).update(cleared_by=by)
 
 
 def _pair(row: Review) -> tuple[UUID, UUID]:

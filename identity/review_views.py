@@ -65,7 +65,7 @@ class ReviewViewSet(ListModelMixin, ViewSet):
     @extend_schema(responses=ExplainedReviewSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
         """One question with its reasons: the waterfall of weights by the model in force, and the values that link the two."""
-        row = queue.reviews().filter(pk=pk).first()
+        row = queue.every().filter(pk=pk).first()
         if row is None:
             raise Http404
         try:

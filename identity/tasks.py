@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from celery import shared_task
 
-from identity import recompute
+from identity import quality, recompute
 
 SOON = recompute.SETTLED + 1  # seconds after a rule was chosen
 
@@ -15,3 +15,14 @@ def apply_rules() -> None:
     for rule_id in recompute.waiting():
         while recompute.step(rule_id, at=datetime.now(UTC)):
             pass
+
+
+@shared_task
+def check_quality(whole: bool = False, asked: bool = False) -> None:
+    """Looks for profiles that may be more than one person, or goes on with that. `asked`: also where it is not due."""
+    now = datetime.now(UTC)
+    if not (whole or asked or quality.under_way() or quality.due(at=now)):
+        return
+    scan = quality.begin(at=now, whole=whole)
+    while quality.step(scan.id, at=datetime.now(UTC)):
+        pass

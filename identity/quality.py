@@ -1,0 +1,213 @@
+"""A look over all profiles of several records: who may be more than one person, and the figures of the moment.
+
+In batches, each a transaction of its own, so that a look that was stopped goes on where it ended; nothing of it holds the flow
+up. A look after the first sees only what changed since. What is suspicious also becomes a question of the steward's queue.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from cdp import audit
+from cdp.arrays import uuids
+from cdp.audit import Actor
+from cdp.ids import uuid7
+from identity import records
+from identity.models import QualityScan, Suspect
+from identity.records import Rec
+from identity.suspects import Pair, Suspicion, suspect
+
+BATCH = 500
+EVERY = timedelta(hours=1)  # a point of the figures' history, if nothing changed
+ASKED_FROM = 4.0  # weight from which a suspect becomes a question; lighter ones are on the list alone
+_LOCK = 0x7175616C  # "qual": one look at a time
+_PAGE = """
+SELECT id FROM identity_profile WHERE records > 1 AND (%s::uuid IS NULL OR id > %s::uuid)
+AND (%s::timestamptz IS NULL OR updated_at > %s::timestamptz) ORDER BY id LIMIT %s
+"""
+_EDGES = """
+SELECT left_id, right_id, sum(weight) FROM identity_link WHERE left_id = ANY(%s::uuid[]) GROUP BY 1, 2
+UNION ALL
+SELECT left_id, right_id, 'infinity' FROM identity_constraint WHERE left_id = ANY(%s::uuid[]) AND verdict = 'must_link'
+"""
+_FIGURES = {
+    "profiles": "SELECT count(*) FROM identity_profile",
+    "records": "SELECT count(*) FROM identity_record",
+    "links": "SELECT count(*) FROM identity_link",
+    "similar": "SELECT count(*) FROM identity_link WHERE rule = 'similar'",
+    "suspects": "SELECT count(*) FROM identity_suspect WHERE cleared_by = ''",
+    "open": "SELECT count(*) FROM identity_review WHERE state = 'open'",
+    "merges": "SELECT count(*) FROM identity_merge WHERE kind = 'merged' AND undone_at IS NULL",
+}
+_STORE = """
+INSERT INTO identity_suspect (profile_id, reasons, weight, left_id, right_id, cleared_by, at)
+SELECT profile_id, reasons, weight, left_id, right_id, '', %s
+FROM unnest(%s::uuid[], %s::jsonb[], %s::float8[], %s::uuid[], %s::uuid[]) AS n(profile_id, reasons, weight, left_id, right_id)
+ON CONFLICT (profile_id) DO UPDATE SET reasons = excluded.reasons, weight = excluded.weight, left_id = excluded.left_id,
+    right_id = excluded.right_id, at = excluded.at,
+    cleared_by = CASE WHEN identity_suspect.reasons = excluded.reasons THEN identity_suspect.cleared_by ELSE '' END
+"""
+_ASK = """
+INSERT INTO identity_review (id, left_id, right_id, probability, bits, reason, state, decided_by, at)
+SELECT gen.id, s.left_id, s.right_id, 1 / (1 + 2 ^ s.weight), -s.weight, 'suspect', 'open', '', %s
+FROM identity_suspect s JOIN unnest(%s::uuid[], %s::uuid[]) AS gen(profile_id, id) USING (profile_id)
+WHERE s.left_id IS NOT NULL AND s.cleared_by = '' AND s.weight >= %s
+AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = s.left_id AND c.right_id = s.right_id
+                AND c.verdict = 'cannot_link')
+ON CONFLICT (left_id, right_id) DO NOTHING
+"""
+# Questions that nobody answered and whose reason is gone: the profile was parted, cleared, or is asked about with other records.
+_WITHDRAW = """
+DELETE FROM identity_review v WHERE v.reason = 'suspect' AND v.state = 'open' AND NOT EXISTS (
+    SELECT FROM identity_suspect s JOIN identity_record r ON r.profile_id = s.profile_id
+    WHERE s.left_id = v.left_id AND s.right_id = v.right_id AND s.cleared_by = '' AND s.weight >= %s AND r.id = v.left_id)
+"""
+
+
+class UnknownSuspect(LookupError):
+    """The profile is not on the list (any more)."""
+
+
+def latest() -> QualityScan | None:
+    """The last look that ended."""
+    return QualityScan.objects.exclude(ended_at=None).order_by("-ended_at").first()
+
+
+def under_way() -> QualityScan | None:
+    """The look that has not ended."""
+    return QualityScan.objects.filter(ended_at=None).order_by("-began_at").first()
+
+
+def due(*, at: datetime) -> bool:
+    """Is it time to look again: nobody looked yet, an hour has passed, or profiles changed since?"""
+    last = latest()
+    if last is None or last.began_at <= at - EVERY:
+        return True
+    return bool(_page(None, last.began_at, 1))
+
+
+def begin(*, at: datetime, whole: bool = False) -> QualityScan:
+    """The look to go on with: the one under way, or a new one. `whole`: at all profiles, not at those alone that changed."""
+    with transaction.atomic():
+        _alone()
+        scan = under_way()
+        if scan is not None:
+            return scan
+        last = None if whole else latest()
+        since = last.began_at if last else None
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM identity_profile WHERE records > 1 AND (%s::timestamptz IS NULL OR updated_at > %s)",
+                [since, since],
+            )
+            total = int(cursor.fetchone()[0])
+        return QualityScan.objects.create(began_at=at, since=since, total=total)
+
+
+def step(scan_id: UUID, *, at: datetime) -> bool:
+    """Looks at the next profiles; whether there is more to do. Safe to repeat, and for two at once."""
+    with transaction.atomic():
+        _alone()
+        scan = QualityScan.objects.get(pk=scan_id)
+        if scan.ended_at is not None:
+            return False
+        ids = _page(scan.position, scan.since, BATCH)
+        if not ids:
+            _finish(scan, at=at)
+            return False
+        look(ids, at=at)
+        scan.position, scan.looked_at = ids[-1], scan.looked_at + len(ids)
+        scan.save(update_fields=["position", "looked_at"])
+        return True
+
+
+def look(profiles: Collection[UUID], *, at: datetime) -> int:
+    """Judges these profiles anew, in the caller's transaction; how many are suspicious."""
+    scene = records.by_profile(profiles)
+    by_profile: dict[UUID, list[Rec]] = defaultdict(list)
+    for rec in scene.values():
+        if rec.profile_id is not None:
+            by_profile[rec.profile_id].append(rec)
+    edges = _edges(scene)
+    found = {}
+    for id, recs in by_profile.items():
+        inside = {rec.id for rec in recs}
+        own = {pair: bits for rec in recs for pair, bits in edges.get(rec.id, {}).items() if pair[1] in inside}
+        judged = suspect([rec.holder() for rec in recs], own)
+        if judged.reasons:
+            found[id] = judged
+    _store(profiles, found, at=at)
+    return len(found)
+
+
+def clear(profile_id: UUID, *, by: Actor, at: datetime) -> None:
+    """A steward looked: it is one person. It is off the list until its contradictions are others. Raises UnknownSuspect."""
+    with transaction.atomic():
+        row = Suspect.objects.select_for_update().filter(pk=profile_id).first()
+        if row is None:
+            raise UnknownSuspect
+        row.cleared_by = f"{by.kind}:{by.id}"[:80]
+        row.save(update_fields=["cleared_by"])
+        with connection.cursor() as cursor:
+            cursor.execute(_WITHDRAW, [ASKED_FROM])
+        inside = [row.left_id, row.right_id] if row.left_id and row.right_id else []
+        audit.record("quality.clear", by=by, object=("profile", profile_id), subjects=inside, details=dict(row.reasons))
+
+
+def _alone() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+
+
+def _page(after: UUID | None, since: datetime | None, limit: int) -> list[UUID]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PAGE, [after, after, since, since, limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _edges(ids: Collection[UUID]) -> dict[UUID, dict[Pair, float]]:
+    """Left record -> pairs that something joins -> bits."""
+    found: dict[UUID, dict[Pair, float]] = defaultdict(dict)
+    with connection.cursor() as cursor:
+        cursor.execute(_EDGES, [uuids(ids), uuids(ids)])
+        for left, right, bits in cursor.fetchall():
+            found[left][left, right] = max(bits, found[left].get((left, right), bits))
+    return found
+
+
+def _store(looked_at: Collection[UUID], found: dict[UUID, Suspicion], *, at: datetime) -> None:
+    rows = sorted(found.items())
+    pairs = [judged.pair or (None, None) for _, judged in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM identity_suspect WHERE profile_id = ANY(%s::uuid[]) AND NOT profile_id = ANY(%s::uuid[])",
+            [uuids(looked_at), uuids(found)],
+        )
+        if rows:
+            ids = [id for id, _ in rows]
+            cursor.execute(
+                _STORE,
+                [
+                    at, ids, [json.dumps(it.reasons, sort_keys=True) for _, it in rows], [it.weight for _, it in rows],
+                    [left for left, _ in pairs], [right for _, right in pairs],
+                ],
+            )  # fmt: skip
+            cursor.execute(_ASK, [at, ids, [uuid7() for _ in ids], ASKED_FROM])
+
+
+def _finish(scan: QualityScan, *, at: datetime) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM identity_suspect s WHERE NOT EXISTS"
+            " (SELECT FROM identity_profile p WHERE p.id = s.profile_id AND p.records > 1)"
+        )
+        cursor.execute(_WITHDRAW, [ASKED_FROM])
+        for name, query in _FIGURES.items():
+            cursor.execute(query)
+            scan.counts[name] = int(cursor.fetchone()[0])
+    scan.ended_at = at
+    scan.save(update_fields=["counts", "ended_at"])

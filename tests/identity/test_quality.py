@@ -1,0 +1,127 @@
+"""Who may be more than one person is found, asked about, cleared or parted; and how often merges are right."""
+
+from datetime import timedelta
+
+import pytest
+
+from identity import decide, estimate, quality, review, sampling
+from identity.erase import erase
+from identity.models import Constraint, QualityScan, Review, Suspect
+from identity.rebuild import rebuild
+from tests.identity.cases import CRM, LATER, SHOP, TILL, said, see, together
+from tests.identity.test_decide import STEWARD, named
+from tests.people import ALICE, BOB, CHARLIE
+
+pytestmark = pytest.mark.django_db
+
+
+def constraints():
+    return sorted(Constraint.objects.values_list("left_id", "right_id", "verdict"))
+
+
+def look(at=LATER, whole=False):
+    """One whole look."""
+    scan = quality.begin(at=at, whole=whole)
+    while quality.step(scan.id, at=at):
+        pass
+    return QualityScan.objects.get(pk=scan.id)
+
+
+@pytest.fixture
+def wrong():
+    """Alice's three records and Bob's two, joined by somebody's mistake; Charlie's two rightly."""
+    alice = see(
+        *(said(f"a{n}", ("email", ALICE.email), source=it, **named(ALICE)) for n, it in enumerate((CRM, SHOP, TILL)))
+    )
+    bob = see(*(said(f"b{n}", ("email", BOB.email), source=it, **named(BOB)) for n, it in enumerate((CRM, SHOP))))
+    see(*(said(f"c{n}", ("email", CHARLIE.email), source=it, **named(CHARLIE)) for n, it in enumerate((CRM, SHOP))))
+    decide.same_person(alice[0].profile_id, bob[0].profile_id, by=STEWARD, at=LATER)
+    return alice, bob
+
+
+def test_a_wrong_merge_is_found_asked_about_undone_and_stays_undone(wrong):
+    alice, bob = wrong
+    assert together(*alice, *bob)
+    scan = look()
+    [suspect] = Suspect.objects.all()
+    assert suspect.reasons == {"given_names": 2, "family_names": 2, "birth_dates": 2, "verified_ids": 2}
+    assert scan.counts["suspects"] == 1
+    [question] = Review.objects.all()
+    merged = constraints()
+    done = review.answer([question.id], "different", by=STEWARD, at=LATER)
+    assert len(done.decision.merges) == 1
+    assert together(*alice)
+    assert together(*bob)
+    assert not together(alice[0], bob[0])
+    assert rebuild(at=LATER) == 0
+    assert not together(alice[0], bob[0])
+    review.undo(done.batch, by=STEWARD, at=LATER)
+    assert together(*alice, *bob)
+    assert constraints() == merged
+    review.answer([question.id], "different", by=STEWARD, at=LATER)
+    look(at=LATER + timedelta(hours=2), whole=True)
+    assert not Suspect.objects.exists()
+    assert not Review.objects.filter(state="open").exists()
+
+
+def test_a_suspect_that_is_one_person_is_cleared_until_its_reasons_change(wrong):
+    alice, _ = wrong
+    look()
+    [suspect] = Suspect.objects.all()
+    quality.clear(suspect.profile_id, by=STEWARD, at=LATER)
+    assert not Review.objects.exists()
+    look(whole=True)
+    assert Suspect.objects.get().cleared_by == "user:7"
+    assert not Review.objects.exists()
+    see(said("a9", ("email", ALICE.email), source=TILL, suffix="Jr", **named(ALICE)))
+    see(said("a0", ("email", ALICE.email), source=CRM, at=3, suffix="Sr"))
+    look(whole=True)
+    assert [it.cleared_by for it in Suspect.objects.all()] in ([""], ["user:7"])
+    with pytest.raises(quality.UnknownSuspect):
+        quality.clear(alice[0].record_id, by=STEWARD, at=LATER)
+
+
+def test_the_answer_same_clears_and_its_undo_asks_again(wrong):
+    look()
+    [question] = Review.objects.all()
+    done = review.answer([question.id], "same", by=STEWARD, at=LATER)
+    assert Suspect.objects.get().cleared_by == "user:7"
+    review.undo(done.batch, by=STEWARD, at=LATER)
+    assert Suspect.objects.get().cleared_by == ""
+
+
+def test_a_look_sees_what_changed_and_goes_on_where_it_was_stopped(wrong, monkeypatch):
+    monkeypatch.setattr(quality, "BATCH", 1)
+    first = quality.begin(at=LATER)
+    assert quality.step(first.id, at=LATER)
+    assert quality.begin(at=LATER).id == first.id
+    assert look().looked_at == 2
+    assert look(at=LATER + timedelta(days=900)).looked_at == 0
+    assert quality.due(at=LATER + timedelta(days=901))
+
+
+def test_an_erased_person_leaves_no_suspect(wrong):
+    look()
+    erase([it.record_id for side in wrong for it in side], at=LATER)
+    assert not Suspect.objects.exists()
+
+
+def test_precision_is_estimated_from_a_sample_that_chance_drew(wrong):
+    assert sampling.draw(3, by=STEWARD, at=LATER) == 3
+    assert sampling.draw(50, by=STEWARD, at=LATER) == 2
+    assert sampling.draw(50, by=STEWARD, at=LATER) == 0
+    with pytest.raises(ValueError):
+        sampling.draw(0, by=STEWARD, at=LATER)
+    assert Review.objects.filter(reason="sample", state="open").count() == 5
+
+
+def test_intervals_are_wilsons():
+    assert estimate.wilson(0, 0) is None
+    share = estimate.wilson(9, 10)
+    assert (round(share.low, 4), round(share.high, 4)) == (0.5958, 0.9821)
+    every = estimate.wilson(50, 50)
+    assert every.low > 0.92
+    assert every.high == 1.0
+    found = estimate.recall(every, 1000, estimate.wilson(5, 50), 100)
+    assert round(found.value, 3) == 0.990
+    assert found.low < found.value < found.high
