@@ -16,7 +16,7 @@ AND NOT EXISTS (SELECT FROM identity_matchrow m WHERE m.record_id = k.record_id 
 """
 _COUNT = """
 SELECT key, n FROM (SELECT key, count(*) AS n FROM identity_matchkey WHERE key BETWEEN %(first)s AND %(last)s
-                    GROUP BY key HAVING count(*) > %(limit)s) AS full
+                    GROUP BY key HAVING count(*) > %(limit)s) AS crowded
 """
 _RETIRE = f"""
 INSERT INTO identity_retiredkey (key, n) {_COUNT}
