@@ -37,17 +37,17 @@ RULES: dict[str, dict[str, Any]] = {
     "total": {"event": VIEW, "sum": {"of": "revenue", "between": [20, 45]}},
     "dear": {"event": VIEW, "count": {"is": 2}, "where": [{"property": "revenue", "gt": 10}], "within": {"days": 4}},
     "kinds": {"event": VIEW, "distinct": {"of": "revenue", "is": 2}},
-    "fair": {"event": VIEW, "count": {"gte": 2}, "within": {"from": "2026-03-01T12:00:00Z", "to": "2026-03-03T12:00:00Z"}},
+    "fair": {"event": CART, "count": {"gte": 2}, "within": {"from": "2026-03-01T12:00:00Z", "to": "2026-03-03T12:00:00Z"}},
     "hot": {"event": CART, "count": {"gte": 2}, "within": {"days": 1}},
-    "warm": {"event": CART, "sum": {"of": "revenue", "gte": 12}, "within": {"days": 3}},
+    "warm": {"event": CART, "sum": {"of": "revenue", "gte": 12}, "within": {"days": 2}},
     "looks-only": {"all": [{"event": VIEW}, {"not": {"segment": "three"}}, {"trait": "country", "is": "NL"}]},
-    "told": {"all": [{"consent": "newsletter"}, {"event": CART, "within": {"days": 4}}]},
-    "changing": {"event": VIEW, "count": {"gte": 2}},
+    "told": {"all": [{"consent": "newsletter"}, {"event": VIEW}]},
+    "changing": {"event": VIEW, "count": {"between": [1, 3]}},
 }  # fmt: skip
 VARIANTS: tuple[dict[str, Any], ...] = (
-    {"event": VIEW, "count": {"gte": 2}},
-    {"event": VIEW, "last": {"of": "revenue", "gt": 10}},
-    {"event": CART, "count": {"gte": 2}},
+    {"event": VIEW, "count": {"is": 2}},
+    {"event": VIEW, "last": {"of": "revenue", "lt": 10}},
+    {"event": ORDER, "count": {"between": [1, 3]}},
 )
 _VERSIONS = count(2)
 
@@ -127,8 +127,9 @@ class World:
         """Time passes and nobody has looked yet whose moments have come."""
         self.slot += slots
 
-    def build_again(self) -> None:
-        rebuild(at=self.now)
+    def build(self, key: str) -> None:
+        """Somebody rebuilds a segment, from what has happened and has not been heard of too."""
+        rebuild(self.segments[key], at=self.now)
 
     def rule(self, variant: int, limit: int) -> None:
         """A changed rule, by which somebody already follows before it is built."""
