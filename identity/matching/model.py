@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -28,8 +28,8 @@ class Field(Struct, frozen=True):
     """What was learnt of one field.
 
     m, u: probability of each level among pairs of one person and among pairs of strangers, both having a value.
-    usual: for each level, the -log2 share at which a value's frequency neither adds nor takes; frequent: how far frequency counts.
-    rarest: -log2 share of a value that the table does not hold. table: hashes of frequent values -> -log2 share, see `pack`.
+    kin: relation -> the same among pairs of that kind of kin, where it is not u. usual: the rarity (bits) at which what a level shares
+    neither adds nor takes. rarest, hashes, rarities: by aspect, the rarity of a text that the model does not hold, and those it holds.
     """
 
     name: str
@@ -37,41 +37,52 @@ class Field(Struct, frozen=True):
     m: tuple[float, ...]
     u: tuple[float, ...]
     usual: tuple[float, ...]
-    frequent: tuple[float, ...]
-    rarest: float
-    hashes: str = ""
-    rarities: str = ""
+    kin: dict[str, tuple[float, ...]] = {}
+    rarest: dict[str, float] = {}
+    hashes: dict[str, str] = {}
+    rarities: dict[str, str] = {}
 
     @property
     def levels(self) -> tuple[str, ...]:
         """Their names, from the strongest."""
         return COMPARISONS[self.compared].levels
 
-    def bits(self) -> Floats:
-        """(levels + 1,): weight of each level, 0 bits for level 0 (missing)."""
-        return grained(np.array([0.0, *(math.log2(m / u) for m, u in zip(self.m, self.u, strict=True))]))
+    def bits(self, chances: Sequence[float] | None = None) -> Floats:
+        """(levels + 1,): weight of each level against strangers, of `chances` instead of m if given; 0 for level 0 (missing)."""
+        return np.array([0.0, *(math.log2(m / u) for m, u in zip(chances or self.m, self.u, strict=True))])
+
+    def rarity(self, aspect: str, texts: list[str]) -> npt.NDArray[np.float32]:
+        """-log2 of the share of people who have each text."""
+        out = np.full(len(texts), self.rarest.get(aspect, 0.0), dtype=np.float32)
+        hashes = np.frombuffer(base64.b64decode(self.hashes.get(aspect, "")), dtype="<u8")
+        if len(hashes) and texts:
+            shares = np.frombuffer(base64.b64decode(self.rarities[aspect]), dtype="<f4")
+            wanted = np.fromiter(map(hash64, texts), dtype=np.uint64, count=len(texts))
+            at = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
+            known = hashes[at] == wanted
+            out[known] = shares[at[known]]
+        return out
 
 
-class Calibration(Struct, frozen=True):
-    """From the sum of weights to a probability that means what it says: see calibration.py.
+class Stage(Struct, frozen=True):
+    """What decisions of people taught (labels.py): factors for the weights of fields and of kin, and an offset in bits."""
 
-    scale: field -> factor of its weight; together: (field, field, bits) taken off when both agree; offset, in bits.
-    """
-
-    offset: float = 0.0
-    scale: dict[str, float] = {}
-    together: tuple[tuple[str, str, float], ...] = ()
+    offset: float
+    scale: dict[str, float]
+    labels: int
 
 
 class Model(Struct, frozen=True):
-    """All that scoring needs. prior: probability that two random records are of one person. limit: records in a block."""
+    """All that scoring needs. prior: probability that two random records are of one person; related: that they are of
+    each kind of kin (learn.py). limit: most records in a block. threshold: mean probability within a cluster (partition.py)."""
 
     fields: tuple[Field, ...]
     prior: float
     reading: Reading = Reading()
     limit: int = 100
-    threshold: float = 0.5
-    calibration: Calibration = Calibration()
+    related: dict[str, float] = {}
+    threshold: float = 0.35
+    stage: Stage | None = None
     version: int = VERSION
 
     def to_json(self) -> bytes:
@@ -91,7 +102,7 @@ class Model(Struct, frozen=True):
             )
         for one in found.fields:
             wanted = COMPARISONS.get(one.compared)
-            if wanted is None or any(len(wanted.levels) != len(x) for x in (one.m, one.u, one.usual, one.frequent)):
+            if wanted is None or any(len(wanted.levels) != len(x) for x in (one.m, one.u, one.usual, *one.kin.values())):
                 raise Unreadable(
                     f"field {one.name!r}: its levels are not those of a comparison of this version: train it again"
                 )
@@ -122,22 +133,9 @@ def hash64(value: str) -> int:
     return int.from_bytes(hashlib.blake2b(value.encode(), digest_size=8).digest(), "little")
 
 
-def pack(rarities: Mapping[str, float]) -> tuple[str, str]:
-    """Values -> -log2 share, as two base64 texts: hashes (uint64, sorted) and shares (float32)."""
-    pairs = sorted((hash64(value), rarity) for value, rarity in rarities.items())
-    hashes = np.array([h for h, _ in pairs], dtype="<u8")
-    shares = np.array([r for _, r in pairs], dtype="<f4")
-    return base64.b64encode(hashes.tobytes()).decode(), base64.b64encode(shares.tobytes()).decode()
-
-
-def rarities_of(one: Field, values: list[str]) -> npt.NDArray[np.float32]:
-    """-log2 share of each value, float32."""
-    out = np.full(len(values), one.rarest, dtype=np.float32)
-    hashes = np.frombuffer(base64.b64decode(one.hashes), dtype="<u8")
-    if len(hashes) and values:
-        shares = np.frombuffer(base64.b64decode(one.rarities), dtype="<f4")
-        wanted = np.fromiter(map(hash64, values), dtype=np.uint64, count=len(values))
-        at = np.minimum(np.searchsorted(hashes, wanted), len(hashes) - 1)
-        known = hashes[at] == wanted
-        out[known] = shares[at[known]]
-    return out
+def pack(texts: Sequence[str], rarities: npt.NDArray[np.float32]) -> tuple[str, str]:
+    """Texts and their rarities as two base64 texts: hashes (uint64, sorted) and rarities (float32)."""
+    hashes = np.fromiter(map(hash64, texts), dtype="<u8", count=len(texts))
+    order = np.argsort(hashes)
+    kept = rarities[order].astype("<f4")
+    return base64.b64encode(hashes[order].tobytes()).decode(), base64.b64encode(kept.tobytes()).decode()

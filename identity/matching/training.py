@@ -1,0 +1,189 @@
+"""A model from a table, without labels. Pure; the same rows in the same order give the same model.
+
+Two rounds: the first takes each record for a person; from its clusters the second knows who is one person, and counts the frequencies
+of values, and the strangers' agreement, by people.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from identity.matching import blocking, learn
+from identity.matching.blocking import Blocked
+from identity.matching.compare import COMPARISONS
+from identity.matching.frequency import Counts, aspects, count
+from identity.matching.junk import without_junk
+from identity.matching.model import Field, Model, pack
+from identity.matching.partition import partition
+from identity.matching.patterns import Comparer, Levels, Rarity
+from identity.matching.prepare import COMPARED
+from identity.matching.scoring import Scorer, probabilities
+from identity.matching.table import Table
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Say = Callable[[str, float], None]  # what is being done, and how much of all is done (0 to 1)
+
+_RANDOM_PAIRS = 400_000
+_SESSION_PAIRS = 20_000
+_LEAST_SESSION = 50
+_SETTLE_PAIRS = 2_000_000
+_HELD_TEXTS = 20_000  # most frequent texts of an aspect that a model keeps
+_LIMITS = (1000, 700, 500, 350, 250, 180, 130, 90, 60, 45, 30, 20, 14, 10, 7, 5)
+_THRESHOLD = 0.35
+
+
+class Untrainable(ValueError):
+    """The table says too little to learn from; says what is missing."""
+
+
+@dataclass(slots=True)
+class Trained:
+    """The model, and what was worked out on the way and need not be again. bits: weights of the blocked pairs."""
+
+    model: Model
+    table: Table
+    scorer: Scorer
+    blocked: Blocked
+    bits: npt.NDArray[np.float32]
+
+
+def compared(table: Table) -> dict[str, str]:
+    """The table's fields, and how each is compared."""
+    return {name: COMPARED.get(name, "text") for name in table.columns}
+
+
+def limit_for(table: Table, parts: list[blocking.Part]) -> int:
+    """The largest block that keeps the pairs affordable: some 50 a record in small tables, fewer in large ones."""
+    budget = min(max(50 * table.size, 200_000), 4_000_000 + 6 * table.size)
+    totals = blocking.count(table, parts, _LIMITS)
+    return next((limit for limit in _LIMITS if totals[limit] <= budget), _LIMITS[-1])
+
+
+def train(table: Table, *, seed: int = 1, say: Say = lambda what, done: None) -> Trained:
+    """Learns a model from a table. Raises Untrainable."""
+    table = without_junk(table)
+    fields = compared(table)
+    if table.size < 2 or not fields:
+        raise Untrainable("there must be at least two records, and one column that says something of them")
+    parts = blocking.parts_of(fields)
+    say("choosing pairs", 0.1)
+    blocked = blocking.block(table, parts, limit=limit_for(table, parts))
+    if not len(blocked.left):
+        raise Untrainable("no two records share a name, an address or anything else that could be compared")
+    say("comparing", 0.2)
+    lesson = _Lesson(table, fields, parts, blocked, np.random.default_rng(seed))
+    say("learning", 0.5)
+    model, scorer = lesson.round(None, blocked.limit)
+    bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
+    say("learning", 0.6)
+    people = partition(table.size, blocked.left, blocked.right, probabilities(bits), threshold=0.5).cluster
+    model, scorer = lesson.round(people, blocked.limit)
+    say("scoring", 0.7)
+    bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
+    return Trained(model, table, scorer, blocked, bits)
+
+
+class _Lesson:
+    """What both rounds share: levels of the blocked pairs and of random ones, and which pairs teach which fields."""
+
+    def __init__(
+        self, table: Table, fields: Mapping[str, str], parts: list[blocking.Part], blocked: Blocked, rng: np.random.Generator
+    ) -> None:
+        self.table, self.fields, self.blocked = table, dict(fields), blocked
+        self.comparer = Comparer(table, fields)
+        self.levels = self.comparer.levels(blocked.left, blocked.right)
+        a, b = rng.integers(0, table.size, (2, _RANDOM_PAIRS))
+        self.strangers = a[a != b], b[a != b]
+        self.stranger_levels = self.comparer.levels(*self.strangers)
+        self.sizes = [len(COMPARISONS[how].levels) for how in fields.values()]
+        self.share = [np.array([share for _, share in COMPARISONS[how].shared]) for how in fields.values()]
+        total = len(blocked.left)
+        self.some = np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
+        self.sessions = self._sessions(parts, rng)
+
+    def _sessions(self, parts: list[blocking.Part], rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
+        """(places in `some`, the fields they agree in by rule)."""
+        left, right = self.blocked.left[self.some], self.blocked.right[self.some]
+        found = []
+        for part in parts:
+            codes = blocking.part_codes(self.table, part)
+            agree = np.zeros(len(left), dtype=bool)
+            for a in range(codes.shape[1]):
+                for b in range(codes.shape[1]):
+                    agree |= (codes[left, a] == codes[right, b]) & (codes[left, a] >= 0)
+            which = np.flatnonzero(agree)
+            if len(which) > _SESSION_PAIRS:
+                which = np.sort(rng.choice(which, _SESSION_PAIRS, replace=False))
+            if len(which) >= _LEAST_SESSION:
+                found.append((which, [list(self.fields).index(part.field)]))
+        return found or [(np.arange(len(left)), [])]
+
+    def round(self, people: Ints | None, limit: int) -> tuple[Model, Scorer]:
+        """Learns once. people: a person's number for each record, as far as known."""
+        counts = {
+            (name, aspect): count(self.table, self.comparer, name, aspect, people)
+            for name, aspect in aspects(self.fields.items())
+        }
+        rarities = {key: _rarity(one, people is None) for key, one in counts.items()}
+        rates = self._rates(people, counts, rarities)
+        left, right, levels = self.blocked.left[self.some], self.blocked.right[self.some], self.levels[self.some]
+        rarity = self.comparer.rarity(levels, left, right, rarities)
+        extra = learn.rarity_bits(levels, rarity, rates, self.share)
+        sessions = [learn.session(levels[at], extra[at], taken, len(rates.kin)) for at, taken in self.sessions]
+        learn.expect(rates, list(self.fields), sessions)
+        size = self.table.size
+        learn.settle(rates, levels, extra, size * (size - 1) / 2 * len(self.some) / len(self.blocked.left))
+        model = self._model(rates, counts, rarities, limit)
+        return model, Scorer(model, self.table, self.comparer, rarities)
+
+    def _rates(
+        self, people: Ints | None, counts: dict[tuple[str, str], Counts], rarities: dict[tuple[str, str], Rarity]
+    ) -> learn.Rates:
+        left, right = self.strangers
+        apart = np.ones(len(left), dtype=bool) if people is None else people[left] != people[right]
+        levels = self.stranger_levels[apart]
+        rarity = self.comparer.rarity(levels, left[apart], right[apart], rarities)
+        equal = [_equal(counts[name, "value"], people is None) for name in self.fields]
+        return learn.start(list(self.fields), levels, rarity, self.sizes, equal)
+
+    def _model(
+        self, rates: learn.Rates, counts: dict[tuple[str, str], Counts], rarities: dict[tuple[str, str], Rarity], limit: int
+    ) -> Model:
+        fields = []
+        for at, (name, how) in enumerate(self.fields.items()):
+            own = [aspect for field, aspect in counts if field == name]
+            packed = {aspect: self._pack(name, aspect, counts[name, aspect], rarities[name, aspect]) for aspect in own}
+            kin = {
+                relation: tuple(chances[at].tolist())
+                for relation, chances in rates.kin.items()
+                if name in learn.RELATIONS[relation]
+            }
+            fields.append(
+                Field(
+                    name, how, tuple(rates.m[at].tolist()), tuple(rates.u[at].tolist()), tuple(rates.usual[at].tolist()), kin,
+                    {aspect: counts[name, aspect].rarest() for aspect in own},
+                    {aspect: packed[aspect][0] for aspect in own}, {aspect: packed[aspect][1] for aspect in own},
+                )
+            )  # fmt: skip
+        # Kin so few that they change nothing are left out: scoring is the faster for it.
+        related = {relation: share for relation, share in (rates.related or {}).items() if share > rates.prior / 1000}
+        return Model(tuple(fields), rates.prior, self.table.reading, limit, related, _THRESHOLD)
+
+    def _pack(self, name: str, aspect: str, one: Counts, rarity: Rarity) -> tuple[str, str]:
+        texts = self.comparer.vocabularies[name].aspect(aspect)[1]
+        shared = np.flatnonzero(one.holders > 1)
+        kept = shared[np.argsort(-one.holders[shared], kind="stable")[:_HELD_TEXTS]]
+        return pack([texts[at] for at in kept], rarity[kept])
+
+
+def _rarity(one: Counts, first: bool) -> Rarity:
+    if first:
+        return (-np.log2(np.maximum(one.holders, 1) / one.people)).astype(np.float32)
+    return one.rarity()
+
+
+def _equal(one: Counts, first: bool) -> float:
+    return float(((one.holders / one.people) ** 2).sum()) if first else one.equal()
