@@ -2,6 +2,7 @@
 
 A rule is a list of steps: each keeps the best of what the one before left, until what is left agrees. If it never does, the
 greater value stands, so that a tie is decided the same everywhere. Nothing here knows in which order records arrived.
+A damaged value (U+FFFD where signs were lost) is asked only when there is no other.
 """
 
 from collections import Counter
@@ -11,10 +12,10 @@ from typing import Any
 from uuid import UUID
 
 from identity.names import BORN, FAMILY, FULL, GIVEN
-from identity.traits import Stamped, canonical
+from identity.traits import Stamped, canonical, damaged
 
 MANUAL, UNION = "manual", "union"
-MOST_STEPS = 4
+MOST_STEPS = 5
 
 
 class InvalidRule(ValueError):
@@ -72,12 +73,13 @@ Rank = Callable[[str, Rule, Sequence[Candidate]], list[Any]]
 
 
 def choose(trait: str, rule: Rule, candidates: Sequence[Candidate]) -> tuple[Candidate, str]:
-    """The value that stands, and the step that decided: "agreed" before the first, "greater_value" after the last."""
-    for candidate in candidates:
+    """The value that stands, and the step that decided: before the first "agreed", or "undamaged" where those agree that are
+    not damaged; after the last "greater_value"."""
+    left, decided = [it for it in candidates if not damaged(it.value)] or list(candidates), ""
+    for candidate in left:
         candidate.text = canonical(candidate.value)
-    left, decided = list(candidates), ""
     if _agreed(left):
-        decided = "agreed"
+        decided = "agreed" if len(left) == len(candidates) else "undamaged"
     else:
         for step in rule.steps:
             left = _best(STRATEGIES[step](trait, rule, left), left)
@@ -167,8 +169,8 @@ def check(rule: Rule, *, is_list: bool) -> None:
     unknown = [step for step in rule.steps if step not in STRATEGIES and step != UNION]
     if unknown:
         raise InvalidRule("steps", f"A step is one of {', '.join([*STRATEGIES, UNION])}.")
-    if len(set(rule.steps)) < len(rule.steps) or len(rule.steps) > MOST_STEPS + 1:
-        raise InvalidRule("steps", f"Name each step once, and at most {MOST_STEPS + 1} of them.")
+    if len(set(rule.steps)) < len(rule.steps) or len(rule.steps) > MOST_STEPS:
+        raise InvalidRule("steps", f"Name each step once, and at most {MOST_STEPS} of them.")
     if UNION in rule.steps and (len(rule.steps) > 1 or not is_list):
         raise InvalidRule(
             "steps", "Union stands alone, and is for attributes whose declared type is list: others have one value."

@@ -44,7 +44,7 @@ class RuleForm(forms.Form):
     def __init__(self, *args: Any, trait: str, rule: Rule, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered = [(key, title) for key, (title, _) in STEPS.items() if key != UNION or survivorship.is_list(trait)]
-        for number in range(MOST_STEPS + 1):
+        for number in range(MOST_STEPS):
             label, chosen = "First" if number == 0 else "then", rule.steps[number] if number < len(rule.steps) else ""
             self.fields[f"step_{number}"] = _choice([("", "–"), *offered], chosen, label)
         sources = [

@@ -43,6 +43,8 @@ class Migration(migrations.Migration):
                 ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
+                "verbose_name": "rule of survivorship",
+                "verbose_name_plural": "survivorship",
                 "constraints": [
                     models.UniqueConstraint(fields=("trait", "version"), name="identity_attributerule_once")
                 ],
