@@ -71,5 +71,7 @@ app.conf.beat_schedule = {
     "sweep": {"task": "cdp.operations.tasks.sweep", "schedule": 3600.0},
     "apply_rules": {"task": "identity.tasks.apply_rules", "schedule": 60.0},
     "check_quality": {"task": "identity.tasks.check_quality", "schedule": 300.0},
+    "go_on_matching": {"task": "identity.tasks.go_on_matching", "schedule": 60.0},
+    "retrain_matching": {"task": "identity.tasks.retrain_matching", "schedule": 3600.0},
     "build_pending": {"task": "segments.tasks.build_pending", "schedule": 60.0},
 }

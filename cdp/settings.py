@@ -294,6 +294,7 @@ WEB_THREADS = env_int("WEB_THREADS", 64)
 WEB_PROCESSES = env_int("WEB_PROCESSES", 1)
 WORKER_PROCESSES = env_int("WORKER_PROCESSES", 1)
 PIPELINE_BATCH = env_int("PIPELINE_BATCH", 2000)
+RETRAIN_MATCHING_DAYS = env_int("RETRAIN_MATCHING_DAYS", 30)  # a new version of the matching model; 0: never
 RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and error reports are kept (04)
 
 # Requests in a time (100/s, 600/m); none: no limit. Of an API key, a signed-in person, a source on the wire.

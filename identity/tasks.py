@@ -26,3 +26,21 @@ def check_quality(whole: bool = False, asked: bool = False) -> None:
     scan = quality.begin(at=now, whole=whole)
     while quality.step(scan.id, at=datetime.now(UTC)):
         pass
+
+
+@shared_task
+def go_on_matching() -> None:
+    """Trains, compares and switches models, also where that was lost with a killed process; then hears who refuses or agrees
+    to be recognised by likeness."""
+    from identity.linking import jobs, refusals
+
+    jobs.go_on(clock=lambda: datetime.now(UTC))
+    refusals.catch_up(clock=lambda: datetime.now(UTC))
+
+
+@shared_task
+def retrain_matching() -> None:
+    """Trains a new version of the matching model where it is due."""
+    from identity.linking import jobs
+
+    jobs.retrain_if_due(at=datetime.now(UTC))

@@ -63,19 +63,25 @@ def paths() -> _Paths:
 
 def prepare(recs: Collection[Rec], reading: Reading) -> dict[UUID, Prepared]:
     """What is compared of records; those without anything are absent. At most one query, for values that link nobody."""
+    found = {}
+    for id, values in raw(recs).items():
+        prepared = matching.prepare(values, reading)
+        if prepared.values:
+            found[id] = prepared
+    return found
+
+
+def raw(recs: Collection[Rec]) -> dict[UUID, dict[str, list[str]]]:
+    """The values of records by the engine's kinds, as they were said; records without any are absent."""
     wanted = paths()
     regions = {id: source.region for id, source in lookup.load({rec.source_id for rec in recs}).items()}
-    raw = {rec.id: _raw(rec, wanted, regions.get(rec.source_id, "")) for rec in recs}
-    dead = _nobodys(raw.values())
-    found = {}
-    for id, values in raw.items():
+    found = {rec.id: _raw(rec, wanted, regions.get(rec.source_id, "")) for rec in recs}
+    dead = _nobodys(found.values())
+    for values in found.values():
         for kind in _DIGESTED:
             if kind in values:
                 values[kind] = [it for it in values[kind] if (kind, it) not in dead]
-        prepared = matching.prepare(values, reading) if values else None
-        if prepared and prepared.values:
-            found[id] = prepared
-    return found
+    return {id: values for id, values in found.items() if any(values.values())}
 
 
 def _raw(rec: Rec, wanted: _Paths, region: str) -> dict[str, list[str]]:

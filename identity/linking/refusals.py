@@ -1,13 +1,19 @@
 """Who does not want to be found by likeness: the purpose "matching", asked of the ledger as of any other."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from uuid import UUID
 
-from consent.permits import permits_many
-from identity import records
+from django.db import connection, transaction
+
+from consent.permits import permits_many, permitted_sql
+from consent.rules import EVERY
+from identity import locks, records, regroup
+from identity.linking import active
 from identity.linking.comparable import PURPOSE
 from identity.records import Rec
+
+BATCH = 500
 
 
 def refused(recs: Collection[Rec], *, at: datetime) -> set[UUID]:
@@ -18,3 +24,39 @@ def refused(recs: Collection[Rec], *, at: datetime) -> set[UUID]:
     asked = [rec.evidence.keys() or (rec.key_digest,) for rec in recs]
     answers = permits_many(asked, PURPOSE, at=at)
     return {rec.id for rec, answer in zip(recs, answers, strict=True) if not answer.allowed}
+
+
+def catch_up(*, clock: Callable[[], datetime]) -> int:
+    """Withdraws the links of whoever has refused since they were made, and makes those of whoever agrees again; of how many
+    records. Only people who ever spoke of it are looked at. Safe to repeat."""
+    done = 0
+    last = UUID(int=0)
+    while active.current() is not None:
+        last, count = _step(last, at=clock())
+        done += count
+        if not count:
+            break
+    return done
+
+
+def _step(after: UUID, *, at: datetime) -> tuple[UUID, int]:
+    from identity.linking import settle
+
+    permitted, params = permitted_sql(PURPOSE, at, column="r.profile_id")
+    with transaction.atomic():
+        locks.take()
+        model = active.current()
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""SELECT DISTINCT r.id FROM consent_state s JOIN identity_record r ON r.profile_id = s.party_id
+                    LEFT JOIN identity_matchrow m ON m.record_id = r.id
+                    WHERE s.purpose = ANY(%s) AND r.id > %s
+                    AND (m.record_id IS NOT NULL AND m.sealed IS NULL) = {permitted} ORDER BY r.id LIMIT %s""",
+                [[PURPOSE, EVERY], after, *params, BATCH],
+            )
+            ids = [row[0] for row in cursor.fetchall()]
+        if not ids or model is None:
+            return after, 0
+        touched = settle.settle(model, records.by_id(ids), at=at).touched
+        regroup.regroup({}, touched, (), regrouped=(), at=at, actor="matching")
+    return ids[-1], len(ids)

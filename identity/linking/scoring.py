@@ -1,12 +1,17 @@
-"""Many pairs of a small table of records scored at once, by the engine's weights."""
+"""Many pairs of a small table of records scored at once, by the engine; what can be worked out of the model alone is kept."""
 
+import base64
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
-from identity.matching.model import Model, grained, rarities_of
+from identity.matching import scoring
+from identity.matching.frequency import aspects
+from identity.matching.model import Field, Model, hash64
 from identity.matching.patterns import Comparer
 from identity.matching.prepare import Prepared
+from identity.matching.scoring import Match
 from identity.matching.table import Table
 
 
@@ -15,25 +20,47 @@ class Scorer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self._bits = [one.bits() for one in model.fields]
-        self._frequent = [np.array((0.0, *one.frequent)) for one in model.fields]
-        self._usual = [np.array((0.0, *one.usual)) for one in model.fields]
+        fields = {one.name: one for one in model.fields}
+        self._rarities = {
+            (name, aspect): _Rarities(fields[name], aspect) for name, aspect in aspects(model.compared.items())
+        }
 
     def pairs(
         self, records: Sequence[Prepared], left: Sequence[int], right: Sequence[int]
     ) -> tuple[list[float], list[float]]:
         """Weight in bits, prior included, and probability of each pair of places in `records`."""
+        bits = self._scorer(records).bits(np.asarray(left), np.asarray(right))
+        return bits.tolist(), scoring.probabilities(bits).tolist()
+
+    def explain(self, one: Prepared, other: Prepared) -> Match:
+        """Two records, with the waterfall."""
+        return self._scorer([one, other]).matches([0], [1])[0]
+
+    def _scorer(self, records: Sequence[Prepared]) -> scoring.Scorer:
         table = Table.of(records)
-        model = self.model
+        comparer = Comparer(table, self.model.compared)
         rarities = {
-            one.name: rarities_of(one, table.columns[one.name].values)
-            for one in model.fields
-            if one.name in table.columns
+            key: one.of(comparer.vocabularies[key[0]].aspect(key[1])[1])
+            for key, one in self._rarities.items()
+            if key[0] in comparer.vocabularies
         }
-        found = Comparer(table, model.compared, rarities).patterns(left, right)
-        bits = np.full(len(found), model.prior_bits)
-        for at in range(len(model.fields)):
-            level = found.levels[:, at]
-            bits += self._bits[at][level]
-            bits += grained(self._frequent[at][level] * (found.rarity[:, at] - self._usual[at][level]))
-        return bits.tolist(), (1 / (1 + np.exp2(-bits.clip(-200, 200)))).tolist()
+        return scoring.Scorer(self.model, table, comparer, rarities)
+
+
+class _Rarities:
+    """How rare texts are, as Field.rarity, without reading the model's tables again each time."""
+
+    def __init__(self, one: Field, aspect: str) -> None:
+        self._rarest = one.rarest.get(aspect, 0.0)
+        self._hashes = np.frombuffer(base64.b64decode(one.hashes.get(aspect, "")), dtype="<u8")
+        self._shares = np.frombuffer(base64.b64decode(one.rarities.get(aspect, "")), dtype="<f4")
+
+    def of(self, texts: list[str]) -> npt.NDArray[np.float32]:
+        """float32, one of each text."""
+        out = np.full(len(texts), self._rarest, dtype=np.float32)
+        if len(self._hashes) and texts:
+            wanted = np.fromiter(map(hash64, texts), dtype=np.uint64, count=len(texts))
+            at = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
+            known = self._hashes[at] == wanted
+            out[known] = self._shares[at[known]]
+        return out
