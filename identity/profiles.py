@@ -46,6 +46,7 @@ class LinkView:
     digest: UUID | None
     weight: float
     at: datetime
+    probability: float | None = None
 
 
 def find(kind: str, value: str, region: str = "") -> list[UUID]:
@@ -115,8 +116,17 @@ def links_of(profile_id: UUID) -> list[LinkView]:
     ids = records_in(profile_id)
     rows = Link.objects.filter(left_id__in=ids, right_id__in=ids).order_by("-weight", "left_id", "right_id", "kind")
     return [
-        LinkView(row.left_id, row.right_id, row.rule, LABELS.get(row.kind, ""), row.digest, row.weight, row.created_at)
-        for row in rows
+        LinkView(
+            it.left_id,
+            it.right_id,
+            it.rule,
+            LABELS.get(it.kind, ""),
+            it.digest,
+            it.weight,
+            it.created_at,
+            it.probability,
+        )
+        for it in rows
     ]
 
 

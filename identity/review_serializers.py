@@ -29,12 +29,12 @@ class ReviewSerializer(serializers.ModelSerializer[Review]):
 
 
 class BarSerializer(serializers.Serializer[Any]):
-    """One step of the waterfall. `field` "prior": where every pair of strangers begins. `tf_bits`: for how rare the value is."""
+    """One step of the waterfall; the first, "prior", is where strangers begin. `rarity_bits`: for how rare the value is."""
 
     field = serializers.CharField()
     level = serializers.CharField()
     bits = serializers.FloatField()
-    tf_bits = serializers.FloatField()
+    rarity_bits = serializers.FloatField()
 
 
 class SharedSerializer(serializers.Serializer[Any]):

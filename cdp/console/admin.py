@@ -3,9 +3,19 @@
 from django.contrib import admin
 from django.urls import URLPattern, path
 
-from cdp.console import audit_admin, debugger_page, group_admin, home, profile_admin, rule_admin, sources_page
+from cdp.console import (
+    audit_admin,
+    debugger_page,
+    group_admin,
+    home,
+    profile_admin,
+    quality_page,
+    review_admin,
+    rule_admin,
+    sources_page,
+)
 
-__all__ = ["audit_admin", "group_admin", "profile_admin", "rule_admin"]
+__all__ = ["audit_admin", "group_admin", "profile_admin", "review_admin", "rule_admin"]
 
 
 def _urls() -> list[URLPattern]:
@@ -15,6 +25,7 @@ def _urls() -> list[URLPattern]:
         path("data/sources/", wrap(sources_page.sources), name="console_sources"),
         path("data/sources/live/", wrap(sources_page.live), name="console_sources_live"),
         *debugger_page.urls(),
+        *quality_page.urls(),
     ]
 
 

@@ -300,7 +300,7 @@ def why_segment(person: Person, segment: Segment, *, at: datetime) -> dict[str, 
 
 
 def why_together(person: Person, left: UUID, right: UUID) -> dict[str, Any]:
-    """The chain of links that makes two records of the person one, with the values that they share. Raises a 400 Problem for
+    """The strongest chain of links that makes two records of the person one, with what they share. Raises a 400 Problem for
     records that are not (both) the person's."""
     own = {it.id: it for it in person.known.records if person.sees(it.source_id)}
     if left not in own or right not in own or left == right:
@@ -319,6 +319,7 @@ def why_together(person: Person, left: UUID, right: UUID) -> dict[str, Any]:
         "record_a": left,
         "record_b": right,
         "linked": steps is not None,
+        "weakest_bits": round(min(it.weight for it in steps), 2) if steps else None,
         "links": [
             {
                 "left": it.left,
@@ -327,6 +328,7 @@ def why_together(person: Person, left: UUID, right: UUID) -> dict[str, Any]:
                 "kind": it.kind,
                 "value": values.get(it.digest) if it.digest else None,
                 "bits": round(it.weight, 2),
+                "probability": it.probability,
                 "at": it.at,
             }
             for it in steps or ()

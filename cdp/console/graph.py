@@ -32,8 +32,9 @@ def places(count: int) -> list[tuple[float, float]]:
     return [(_WIDTH / 2 + 200 * math.cos(a), _HEIGHT / 2 + 108 * math.sin(a)) for a in turn]
 
 
-def draw(nodes: Sequence[Node], links: Sequence[LinkView]) -> SafeString:
-    """An SVG of up to 28 records. A line is as thick as its links weigh; the pointer shows their rules."""
+def draw(nodes: Sequence[Node], links: Sequence[LinkView], *, weak: tuple[UUID, UUID] | None = None) -> SafeString:
+    """An SVG of up to 28 records. A line is as thick as its links weigh; the pointer shows their rules. `weak`: the pair of which
+    the line is marked, for without it there would be two people."""
     nodes = nodes[:MOST]
     at = dict(zip((node.id for node in nodes), places(len(nodes)), strict=True))
     sources = sorted({node.source for node in nodes})
@@ -43,9 +44,10 @@ def draw(nodes: Sequence[Node], links: Sequence[LinkView]) -> SafeString:
             lines.setdefault((link.left, link.right), []).append(link)
     drawn = format_html_join(
         "",
-        '<line x1="{}" y1="{}" x2="{}" y2="{}" stroke-width="{}" stroke-opacity=".55"><title>{}</title></line>',
+        '<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}" stroke-width="{}" stroke-opacity=".55"><title>{}</title></line>',
         (
             (
+                "weak" if (left, right) == weak else "",
                 *_point(at[left]),
                 *_point(at[right]),
                 _thick(found),

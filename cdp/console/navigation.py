@@ -29,6 +29,8 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             Page("Profiles", "person_search", "identity.profile"),
             Page("Groups", "domain", "groups.group"),
+            Page("Review", "rule", "identity.review"),
+            Page("Quality", "monitoring", "identity.suspect", "console_quality", "merges:read"),
             Page("Merges", "merge", "identity.merge"),
             Page("Decisions", "call_split", "identity.constraint"),
             Page("Retired values", "link_off", "identity.retiredvalue"),

@@ -20,17 +20,15 @@ from unfold.views import ChangeList
 
 from cdp.access.admin import ReadOnlyAdmin
 from cdp.access.objects import visible
-from cdp.access.principals import actor_of, audited, holds, purpose_of
+from cdp.access.principals import audited, holds, purpose_of
 from cdp.access.problems import Problem
 from cdp.catalogue.identifiers import KINDS
-from cdp.console import answers, figures, gate, names, profile_page, reveal, typed_page
+from cdp.console import answers, decision_page, figures, gate, names, profile_page, reveal, typed_page
 from cdp.console.belonging import segments_in
 from cdp.console.detail_views import open_for
 from cdp.console.gate import NotPermitted
 from cdp.console.views import members, permitted
-from identity import decide
-from identity.decide import Undecidable
-from identity.models import Merge, Profile
+from identity.models import Profile
 from identity.profiles import find
 from segments.models import Segment
 
@@ -135,8 +133,7 @@ class ProfileAdmin(ReadOnlyAdmin):
             path("<uuid:profile_id>/typed/", wrap(self.typed), name="console_typed"),
             path("<uuid:profile_id>/reveal/", wrap(require_POST(self.reveal)), name="console_reveal"),
             path("<uuid:profile_id>/close/", wrap(require_POST(self.close)), name="console_close"),
-            path("<uuid:profile_id>/undo/<uuid:merge_id>/", wrap(require_POST(self.undo)), name="console_undo"),
-            path("<uuid:profile_id>/unmerge/", wrap(require_POST(self.unmerge)), name="console_unmerge"),
+            path("<uuid:profile_id>/decide/", wrap(require_POST(self.decide)), name="console_decide"),
         ]
         return [*own, *super().get_urls()]
 
@@ -251,26 +248,10 @@ class ProfileAdmin(ReadOnlyAdmin):
         reveal.close(request, profile_id)
         return redirect(self._page(profile_id))
 
-    def undo(self, request: HttpRequest, profile_id: UUID, merge_id: UUID) -> HttpResponseRedirect:
-        """Undoes a merge or a split."""
-        return self._decide(request, profile_id, lambda by, at: decide.undo(merge_id, by=by, at=at))
-
-    def unmerge(self, request: HttpRequest, profile_id: UUID) -> HttpResponseRedirect:
-        """Takes the chosen records out: they are somebody else."""
-        try:
-            chosen = [UUID(text) for text in request.POST.getlist("record")]
-        except ValueError:
-            raise Http404 from None
-        return self._decide(request, profile_id, lambda by, at: decide.unmerge(profile_id, chosen, by=by, at=at))
-
-    def _decide(self, request: HttpRequest, profile_id: UUID, verb: Any) -> HttpResponseRedirect:
-        if not self.has_view_permission(request) or not holds(request, "merges:write"):
-            raise PermissionDenied
-        try:
-            verb(actor_of(request), timezone.now())
-            messages.success(request, "Done. The decision stays, whatever comes later.")
-        except Merge.DoesNotExist:
-            raise Http404 from None
-        except Undecidable as error:
-            messages.warning(request, str(error))
-        return redirect(self._page(profile_id))
+    def decide(self, request: HttpRequest, profile_id: UUID) -> HttpResponse:
+        """Says what a decision about the person's records would do, or makes it."""
+        self._check(request)
+        at = timezone.now()
+        person = self._enter(request, profile_id, at)
+        frame = {**self.admin_site.each_context(request), "opts": self.opts, "is_fullwidth": "1"}
+        return decision_page.decide_about(request, person, frame, at=at)

@@ -10,11 +10,11 @@ from django.http import HttpRequest
 from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_identifying
 from cdp.audit.models import Entry
-from cdp.console import answers, gate, graph, group_answers, names, reveal, typed_page
+from cdp.console import answers, gate, group_answers, names, reveal, together, typed_page
 from cdp.console.gate import Person
 from cdp.events.reads import TimelineEvent
 from consent.models import Purpose
-from identity import profiles, survivorship
+from identity import survivorship
 from segments.models import Segment
 
 PAGE = 25
@@ -42,8 +42,6 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "typeable": typed_page.typeable(),
         "records": records.content,
         "sides": side_by_side(records.content),
-        "picture": picture(person, records.content),
-        "links": profiles.links_of(person.id),
         "events": first,
         "following": following,
         "consents": answers.consents(person.standing),
@@ -51,13 +49,12 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "withheld": person.belongings.withheld,
         "others": other_segments(request, [it.key for it in listed]),
         "groups": group_answers.of_person(person),
-        "history": history(person.id),
         "seen_by": audit_of(person) if holds(request, "profiles:reveal") or holds(request, "audit:read") else None,
         "may_reveal": sees_identifying(request),
         "revealed_until": reveal.until(request, person.id, at=at),
         "purposes": Purpose.objects.order_by("key"),
-        "may_decide": holds(request, "merges:write"),
         "now": at,
+        **together.context(request, person, records.content, at=at),
     }
 
 
@@ -89,12 +86,6 @@ def side_by_side(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def picture(person: Person, records: list[dict[str, Any]]) -> str:
-    """Records and links."""
-    nodes = [graph.Node(it["id"], it["source"], it["key_kind"]) for it in records]
-    return graph.draw(nodes, profiles.links_of(person.id)) if nodes else ""
-
-
 def timeline(person: Person, *, before: tuple[datetime, UUID] | None) -> tuple[list[dict[str, Any]], str]:
     """A page of events, and where the next page begins ("" on the last one)."""
     rows, _ = answers.events(person, before=before, limit=PAGE + 1)
@@ -108,11 +99,6 @@ def other_segments(request: HttpRequest, keys: list[str]) -> list[Segment]:
     """Segments that the person is not in: one may ask why not."""
     rows = visible(request.user, Segment.objects.filter(enabled=True).exclude(key__in=keys), "view_segment")
     return list(rows.order_by("name")[:50])
-
-
-def history(profile_id: UUID) -> list[Any]:
-    """Merges and splits, the latest first."""
-    return profiles.history_of(profile_id)[:50]
 
 
 def audit_of(person: Person) -> list[dict[str, Any]]:

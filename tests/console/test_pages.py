@@ -138,10 +138,16 @@ def test_merged_away_ids_lead_on_and_broken_ones_nowhere(world: World) -> None:
 
 def test_records_are_taken_out_by_a_steward_and_the_split_is_undone(world: World) -> None:
     record = Record.objects.get(profile_id=world.alice, source_id=world.till.id)
-    unmerge = reverse("admin:console_unmerge", args=[world.alice])
-    assert signed_in("marketer").post(unmerge, {"record": [record.id]}).status_code == 403
+    decide = reverse("admin:console_decide", args=[world.alice])
+    body = {"verb": "unmerge", "record": [record.id]}
+    assert signed_in("marketer").post(decide, body).status_code == 403
     client = signed_in("steward")
-    client.post(unmerge, {"record": [record.id]})
+    would = client.post(decide, body)
+    assert would.status_code == 200
+    assert "a new profile" in would.content.decode()
+    record.refresh_from_db()
+    assert record.profile_id == world.alice
+    client.post(decide, {**body, "sure": "1"})
     record.refresh_from_db()
     assert record.profile_id != world.alice
     status, text = page_of(client, profile_page(world))
@@ -151,7 +157,7 @@ def test_records_are_taken_out_by_a_steward_and_the_split_is_undone(world: World
     from identity.models import Merge
 
     split = Merge.objects.get(profile_id=act.id, kind="split")
-    client.post(reverse("admin:console_undo", args=[world.alice, split.id]))
+    client.post(decide, {"verb": "undo", "about": split.id, "sure": "1"})
     record.refresh_from_db()
     assert record.profile_id == world.alice
 

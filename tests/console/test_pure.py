@@ -16,11 +16,13 @@ def link(left: UUID, right: UUID, weight: float) -> LinkView:
     return LinkView(left, right, "same email", "email", uuid4(), weight, AT)
 
 
-def test_a_chain_takes_as_few_links_as_possible_and_then_the_strongest() -> None:
+def test_a_chain_takes_the_way_whose_weakest_link_is_strongest() -> None:
     weak, strong, far = link(A, B, 10), link(A, B, 30), link(B, C, 20)
     assert chain([weak, strong, far], A, C) == [strong, far]
     assert chain([weak, far], C, A) == [far, weak]
-    assert chain([weak, far, link(A, C, 1)], A, C) != [weak, far]
+    assert chain([weak, far, link(A, C, 1)], A, C) == [weak, far]
+    straight = link(A, C, 25)
+    assert chain([weak, far, straight], A, C) == [straight]
     assert chain([weak], A, D) is None
     assert chain([], A, A) == []
 

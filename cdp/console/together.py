@@ -1,0 +1,141 @@
+"""What a person's page shows of the records as one: the picture, why they are together, who is near, what was decided."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.http import HttpRequest
+
+from cdp.access.principals import holds, purpose_of
+from cdp.catalogue.identifiers import KINDS
+from cdp.console import graph, names, shown
+from cdp.console.gate import Person
+from cdp.sources import lookup
+from consent.permits import permits_profiles
+from identity import profiles, records
+from identity.household import household
+from identity.models import Constraint, Merge, Profile
+from identity.profiles import LinkView
+from identity.suspects import Pair, contradicting, spanning
+
+_ACTS = 50
+_DECIDED = "decided by a steward"
+
+
+def context(request: HttpRequest, person: Person, listed: list[dict[str, Any]], *, at: datetime) -> dict[str, Any]:
+    """The tabs of records and of history. `listed`: the records as the page shows them."""
+    called = {it["id"]: f"{it['source']} {it['key']}" for it in listed}
+    links = profiles.links_of(person.id)
+    decided = profiles.constraints_of(person.id)
+    edges = _edges(links, decided, called)
+    weakest = min(spanning(edges), key=lambda edge: edge[1], default=None)
+    weak = weakest[0] if weakest else None
+    holders = [rec.holder() for rec in person.known.recs]
+    return {
+        "picture": graph.draw(_nodes(listed), [*links, *_by_hand(decided)], weak=weak) if listed else "",
+        "links": _links(person, links, called),
+        "weakest": _weakest(weakest, links, called) if weakest else None,
+        "against": contradicting(holders),
+        "household": _household(request, person, at=at),
+        "decisions": _decisions(decided, called),
+        "history": history(person),
+        "kinds": [kind for kind in KINDS if kind != "row"],
+        "may_decide": holds(request, "merges:write"),
+    }
+
+
+def _nodes(listed: Iterable[dict[str, Any]]) -> list[graph.Node]:
+    return [graph.Node(it["id"], it["source"], it["key_kind"]) for it in listed]
+
+
+def _by_hand(decided: Iterable[Constraint]) -> list[LinkView]:
+    """Must-links as lines of the picture, as thick as a user id."""
+    joined = [it for it in decided if it.verdict == Constraint.Verdict.MUST_LINK]
+    return [LinkView(it.left_id, it.right_id, _DECIDED, "", None, 40.0, it.at) for it in joined]
+
+
+def _edges(links: Iterable[LinkView], decided: Iterable[Constraint], inside: Collection[UUID]) -> dict[Pair, float]:
+    """Pairs of the profile's records -> bits of all that joins them; of a decision infinite."""
+    found: dict[Pair, float] = {}
+    for link in links:
+        found[link.left, link.right] = found.get((link.left, link.right), 0.0) + link.weight
+    for it in decided:
+        if it.verdict == Constraint.Verdict.MUST_LINK and it.left_id in inside and it.right_id in inside:
+            found[it.left_id, it.right_id] = float("inf")
+    return found
+
+
+def _weakest(edge: tuple[Pair, float], links: Iterable[LinkView], called: dict[UUID, str]) -> dict[str, Any]:
+    """The link without which there would be two profiles."""
+    (left, right), bits = edge
+    own = [it for it in links if (it.left, it.right) == (left, right)]
+    decided = bits == float("inf")
+    return {
+        "left": called.get(left, ""), "right": called.get(right, ""), "bits": 0 if decided else bits, "decided": decided,
+        "rule": own[0].rule if own else "", "probability": own[0].probability if own else None,
+    }  # fmt: skip
+
+
+def _links(person: Person, links: Iterable[LinkView], called: dict[UUID, str]) -> list[dict[str, Any]]:
+    values = {it.digest: shown.identifier(it, open=person.open) for it in person.known.identifiers}
+    return [
+        {
+            "rule": it.rule, "bits": it.weight, "probability": it.probability, "left": called.get(it.left, ""),
+            "right": called.get(it.right, ""), "value": values.get(it.digest) if it.digest else None,
+        }
+        for it in links
+    ]  # fmt: skip
+
+
+def _household(request: HttpRequest, person: Person, *, at: datetime) -> list[dict[str, Any]]:
+    """Who shares a value, by masked name; who does not permit the reader's purpose is left out."""
+    members = household(person.id)
+    allowed = permits_profiles([it.profile_id for it in members], purpose_of(request), at=at)
+    seen = [it for it in members if it.profile_id in allowed and allowed[it.profile_id].allowed]
+    rows = {row.id: row for row in Profile.objects.filter(id__in=[it.profile_id for it in seen])}
+    called = names.of_profiles(rows.values())
+    return [
+        {"id": it.profile_id, "kinds": it.kinds, "name": called[it.profile_id], "records": rows[it.profile_id].records}
+        for it in seen
+        if it.profile_id in rows
+    ]
+
+
+def _decisions(decided: Sequence[Constraint], called: dict[UUID, str]) -> list[dict[str, Any]]:
+    who = actors([it.actor for it in decided])
+    elsewhere = "a record of somebody else"
+    return [
+        {
+            "id": it.id, "verdict": it.verdict, "at": it.at, "who": who[it.actor], "left": called.get(it.left_id, elsewhere),
+            "right": called.get(it.right_id, elsewhere),
+        }
+        for it in decided
+    ]  # fmt: skip
+
+
+def history(person: Person) -> list[dict[str, Any]]:
+    """Merges and splits, the latest first: what moved, because of what, by whom."""
+    acts = profiles.history_of(person.id)[:_ACTS]
+    who = actors([act.actor for act in acts])
+    moved = records.by_id({record for act in acts for record in act.records})
+    sources = lookup.load({rec.source_id for rec in moved.values()})
+    return [
+        {
+            "act": act,
+            "who": who[act.actor],
+            "sources": sorted({sources[moved[it].source_id].name for it in act.records if it in moved}),
+            "undoable": act.kind == Merge.Kind.MERGED or bool(act.because.get("constraints")),
+        }
+        for act in acts
+    ]
+
+
+def actors(signatures: Iterable[str]) -> dict[str, str]:
+    """Signatures ("user:7", "key:019c...", "pipeline") -> who that is, in words."""
+    wanted = set(signatures)
+    ids = {it: it.partition(":")[2] for it in wanted if it.startswith("user:")}
+    named = {str(pk): name for pk, name in User.objects.filter(pk__in=[id for id in ids.values() if id.isdigit()]).values_list(
+        "pk", "username")}  # fmt: skip
+    return {it: named.get(ids.get(it, ""), it if len(it) <= 20 else f"{it[:12]}…") for it in wanted}
