@@ -95,7 +95,7 @@ def listing() -> dict[str, Any]:
     classes = snapshot.current().classes("trait")
     called = survivorship.names_of([id for row in latest.values() for id in row.sources])
     actors = _people(row.actor for row in latest.values())
-    rows = []
+    rows: list[dict[str, Any]] = []
     for trait in survivorship.attributes():
         row, use = latest.get(trait), uses.get(trait, preview.Use())
         rows.append(
