@@ -64,7 +64,7 @@ class RunAdmin(ReadOnlyAdmin):
     inlines = (RowErrorInline,)
     fields = readonly_fields = (
         "source", "file", "shown_state", "problem", "bar", "position", "total", "accepted", "duplicates", "rejected",
-        "started_at", "heartbeat_at", "finished_at",
+        "unread_phones", "started_at", "heartbeat_at", "finished_at",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -1,7 +1,7 @@
 """Importing a file: chunks of rows through the same `accept` as the wire, with a checkpoint after each chunk."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,13 +12,18 @@ from django.db import transaction
 from django.db.models import F
 
 from cdp import audit
-from cdp.connectors.mapping import FileMapping, RowProblem, event
+from cdp.catalogue import snapshot
+from cdp.catalogue.identifiers import normalise
+from cdp.connectors.examine import examine
+from cdp.connectors.mapping import FileMapping, MappingError, RowProblem, event
 from cdp.connectors.models import RowError, Run
 from cdp.connectors.readers import Chunk, chunks, count
 from cdp.events.accept import accept
+from cdp.pipeline.wire import slug
 from cdp.sources.lookup import SourceInfo
 from cdp.vault import blind, keys
 from cdp.vault.aad import aad
+from consent.models import Purpose
 
 CHUNK = 1000
 Report = Callable[[Run], None]
@@ -32,15 +37,48 @@ class Import:
     source: SourceInfo
     mapping: FileMapping
     fingerprint: UUID
+    notes: tuple[str, ...] = ()  # what whoever imports should know before the first row
 
 
 def prepare(path: Path, source: SourceInfo, mapping: FileMapping, *, mapping_text: bytes) -> Import:
-    """Fingerprints the file. Raises OSError when it cannot be read."""
+    """Examines and fingerprints the file. Raises OSError when it cannot be read, MappingError when the mapping does not fit
+    it or names a purpose that is not defined: then no row is taken."""
+    _check_purposes(mapping)
+    settled, notes = examine(path, mapping)
     digest = hashlib.sha256(mapping_text)
     with path.open("rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
-    return Import(path, source, mapping, blind.index("file", f"{source.id}:{digest.hexdigest()}"))
+    fingerprint = blind.index("file", f"{source.id}:{digest.hexdigest()}")
+    return Import(path, source, settled, fingerprint, (*notes, *_texts_for_numbers(settled)))
+
+
+def _check_purposes(mapping: FileMapping) -> None:
+    """The pipeline leaves out what is said of a purpose that nobody defined: a file that says it is refused instead."""
+    defined = sorted(Purpose.objects.values_list("key", flat=True))
+    slugs = {slug(key) for key in defined}
+    for number, consent in enumerate(mapping.consents):
+        if slug(consent.purpose) not in slugs:
+            raise MappingError(
+                f"mapping: `consents[{number}].purpose`: the purpose {consent.purpose} is not defined"
+                f" (there are: {', '.join(defined)})."
+                " Define it: in admin under Consent > Purposes, or POST /api/v1/purposes/"
+            )
+
+
+def _texts_for_numbers(mapping: FileMapping) -> Iterator[str]:
+    """Notes on columns of a CSV file, which holds texts, that are declared as numbers and not read as such."""
+    if mapping.format != "csv":
+        return
+    catalogue = snapshot.current()
+    for scope, columns in (("trait", mapping.traits), ("property", mapping.properties)):
+        for name, column in columns.items():
+            info = catalogue.declared(scope, name)
+            if info and info.type == "number" and info.data_class == "fact" and column not in mapping.numbers:
+                yield (
+                    f"{name} is declared as a number, but the cells of {column} are read as texts, which no rule can use:"
+                    f' add "numbers": ["{column}"] (and "decimal": "," for 1.234,50)'
+                )
 
 
 def begin(it: Import, *, by: audit.Actor) -> Run:
@@ -107,11 +145,16 @@ def _take(run: Run, job: Import, chunk: Chunk, *, at: datetime) -> None:
     events: list[dict[str, Any]] = []
     numbers: list[int] = []
     problems: list[RowError] = []
+    phones, unread = _phones(job.mapping), 0  # rows with one that is none
     for number, row in chunk:
         try:
-            if row is None:
-                raise RowProblem("unreadable_row")
-            events.append(event(row, job.mapping))
+            if isinstance(row, RowProblem):
+                raise row
+            made = event(row, job.mapping)
+            if any(_is_no_phone(row.get(column), job.source.region) for column in phones):
+                unread += 1
+                _comes_again(made, job)
+            events.append(made)
             numbers.append(number)
         except RowProblem as problem:
             problems.append(RowError(run=run, row=number, column=problem.column[:100], reason=problem.reason))
@@ -129,9 +172,27 @@ def _take(run: Run, job: Import, chunk: Chunk, *, at: datetime) -> None:
             accepted=F("accepted") + len(chunk) - duplicates - rejected,
             duplicates=F("duplicates") + duplicates,
             rejected=F("rejected") + rejected,
+            unread_phones=F("unread_phones") + unread,
             heartbeat_at=at,
         )
     run.refresh_from_db()
+
+
+def _phones(mapping: FileMapping) -> list[str]:
+    """The columns with telephone numbers that are to be identifiers."""
+    kinds = {"phone": "phone", **snapshot.current().identifiers}
+    return [column for name, column in mapping.traits.items() if kinds.get(name) == "phone"]
+
+
+def _comes_again(made: dict[str, Any], job: Import) -> None:
+    """Of a person whose telephone number cannot be read the same row is another message once the region is mended. What
+    happened stays one event, and so does a row that its file gives a name."""
+    if job.mapping.type == "identify" and not job.mapping.message_id:
+        made["messageId"] = hashlib.sha256(f"{made['messageId']}\0{job.source.region}".encode()).hexdigest()
+
+
+def _is_no_phone(value: object, region: str) -> bool:
+    return value not in (None, "") and normalise("phone", value, region=region) is None
 
 
 def _note(problems: Iterable[RowError]) -> None:

@@ -11,6 +11,7 @@ docs/files.md describes every key.
 
 import hashlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -24,7 +25,7 @@ Row = Mapping[str, Any]
 
 
 class MappingError(ValueError):
-    """The mapping itself is wrong. The message names the key and the remedy."""
+    """The mapping is wrong, or does not fit its file. The message names the key and the remedy."""
 
 
 class RowProblem(ValueError):
@@ -70,9 +71,25 @@ class FileMapping(msgspec.Struct, forbid_unknown_fields=True):
     context: dict[str, Any] = {}
     consents: list[Consent] = []
     date_formats: list[str] = msgspec.field(default_factory=lambda: ["%Y-%m-%d"])
-    region: str = ""
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    numbers: list[str] = []
+    decimal: str = "."
+    delimiter: str = ""  # empty: as the file has it
+    encoding: str = ""
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Every column that is named, as (key of the mapping, column)."""
+        named = {"user_id": self.user_id, "anonymous_id": self.anonymous_id, "message_id": self.message_id}
+        named |= {"timestamp": self.timestamp, "record.key": self.record.get("key")}
+        if isinstance(self.event, dict):
+            named["event.column"] = self.event["column"]
+        for part, columns in (("traits", self.traits), ("properties", self.properties)):
+            named |= {f"{part}.{name}": column for name, column in columns.items()}
+        named |= {f"numbers[{n}]": column for n, column in enumerate(self.numbers)}
+        for n, consent in enumerate(self.consents):
+            for key in ("status", "at", "expires_at", "withdrawn_at", "notice_column"):
+                named[f"consents[{n}].{key}"] = getattr(consent, key)
+        return [(key, column) for key, column in named.items() if column]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -101,7 +118,23 @@ def load(data: bytes) -> FileMapping:
         raise MappingError('mapping: `event` must be a name or {"column": "..."}')
     if not (mapping.user_id or mapping.anonymous_id or mapping.record.get("key")):
         raise MappingError("mapping: name the column of the record's key: `user_id`, `anonymous_id` or `record.key`")
+    if mapping.format != "csv" and (mapping.delimiter or mapping.encoding):
+        raise MappingError("mapping: `delimiter` and `encoding` are of CSV files; JSON Lines are UTF-8")
+    if len(mapping.delimiter) > 1 or mapping.delimiter in {"\r", "\n", '"'}:
+        raise MappingError("mapping: `delimiter` is one sign, such as ; or \\t")
+    if mapping.decimal not in {".", ","}:
+        raise MappingError("mapping: `decimal` is . or ,")
+    if not _is_encoding(mapping.encoding or "utf-8"):
+        raise MappingError("mapping: `encoding` is none that is known; files of Excel on Windows: cp1252")
     return mapping
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        "".encode(name)  # refuses codecs that are not of text, such as base64
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _absent(value: object) -> bool:
@@ -149,6 +182,28 @@ def _day(value: object, mapping: FileMapping) -> Any:
         except ValueError:
             continue
     return _plain(value)
+
+
+# Digits, in groups or not, with the sign of groups in the middle: 1234.5, 1,234.50, 1 234.50, 1'234.50
+_NUMBER = re.compile(r"([+-]?)(\d+|\d{1,3}(?:([,'\u2019 \u00a0\u202f])\d{3})(?:\3\d{3})*)(?:\.(\d+))?")
+_SWAPPED = str.maketrans(",.", ".,")
+
+
+def number(value: object, mapping: FileMapping, column: str) -> Any:
+    """A number of a cell, written with the mapping's decimal sign. Raises RowProblem."""
+    if not isinstance(value, str):
+        return _plain(value)
+    text = value.strip()
+    found = _NUMBER.fullmatch(text.translate(_SWAPPED) if mapping.decimal == "," else text)
+    if found is None:
+        raise RowProblem("unreadable_number", column)
+    sign, whole, _, rest = found.groups()
+    digits = sign + "".join(sign for sign in whole if sign.isdigit())
+    return int(digits) if rest is None else float(f"{digits}.{rest}")
+
+
+def _cell(row: Row, mapping: FileMapping, column: str) -> Any:
+    return number(row[column], mapping, column) if column in mapping.numbers else _plain(row[column])
 
 
 def _decisions(row: Row, mapping: FileMapping, default: datetime | None) -> list[dict[str, Any]]:
@@ -204,7 +259,7 @@ def event(row: Row, mapping: FileMapping, *, dates: Sequence[str] = ("birthday",
         when = moment(row[mapping.timestamp], mapping, mapping.timestamp)
         result["timestamp"] = when.isoformat()
     traits = {
-        name: _day(row[column], mapping) if name in dates else _plain(row[column])
+        name: _day(row[column], mapping) if name in dates else _cell(row, mapping, column)
         for name, column in mapping.traits.items()
         if not _absent(row.get(column))
     }
@@ -218,7 +273,9 @@ def event(row: Row, mapping: FileMapping, *, dates: Sequence[str] = ("birthday",
             raise RowProblem("missing_event_name", named["column"] if isinstance(named, dict) else "")
         result["event"] = str(name)
         result["properties"] = {
-            key: _plain(row[column]) for key, column in mapping.properties.items() if not _absent(row.get(column))
+            key: _cell(row, mapping, column)
+            for key, column in mapping.properties.items()
+            if not _absent(row.get(column))
         }
         external = [{"id": str(value), "type": name} for name, value in traits.items() if name in KINDS]
         if external:

@@ -25,6 +25,8 @@ class Run(models.Model):
     accepted = models.BigIntegerField(default=0)
     duplicates = models.BigIntegerField(default=0)
     rejected = models.BigIntegerField(default=0)
+    # Rows taken with a telephone number that is none by the region of the source: it finds and links nobody.
+    unread_phones = models.BigIntegerField(default=0, db_default=0)
     started_at = models.DateTimeField(db_default=Now())
     heartbeat_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)

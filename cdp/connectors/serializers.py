@@ -20,7 +20,7 @@ class RunSerializer(serializers.ModelSerializer[Run]):
         model = Run
         fields = (
             "id", "source_id", "state", "problem", "total", "position", "progress", "accepted", "duplicates", "rejected",
-            "started_at", "heartbeat_at", "finished_at",
+            "unread_phones", "started_at", "heartbeat_at", "finished_at",
         )  # fmt: skip
 
     def get_progress(self, run: Run) -> float | None:

@@ -16,7 +16,7 @@ def _mapping(**given: Any) -> Mapping:
     base: Mapping = {
         "user_id": None, "anonymous_id": None, "message_id": None, "time_zone": "UTC", "traits": {}, "properties": {},
         "context": {},
-        "consents": [], "date_formats": DATE_FORMATS, "region": "US",
+        "consents": [], "date_formats": DATE_FORMATS,
     }  # fmt: skip
     return {**base, **given}
 

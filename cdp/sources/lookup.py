@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
+
 from cdp.sources.models import Source
 
 _SECONDS = 2.0
@@ -15,7 +17,8 @@ _MOST = 4096  # keys remembered, wrong ones too: a client that guesses keys must
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What the doors and the pipeline need of a source. `purposes` are pairs (purpose, legal basis)."""
+    """What the doors and the pipeline need of a source. `purposes` are pairs (purpose, legal basis); `region` is the
+    installation's where the source has none."""
 
     id: UUID
     name: str
@@ -52,7 +55,7 @@ def info_of(source: Source) -> SourceInfo:
         kind=source.kind,
         purposes=tuple((entry["purpose"], entry["basis"]) for entry in source.purposes),
         priority=source.priority,
-        region=source.region,
+        region=source.region or settings.REGION,
         namespace=source.namespace,
         enabled=source.enabled,
     )

@@ -40,6 +40,8 @@ class Command(BaseCommand):
             raise CommandError(f"cannot read the file or its mapping: {error.strerror}") from None
         except MappingError as error:
             raise CommandError(str(error)) from None
+        for note in it.notes:
+            self.stderr.write(f"note: {note}")
         columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
             task = progress.add_task("rows", total=None)
@@ -53,6 +55,13 @@ class Command(BaseCommand):
             f"{run.position} rows: {run.accepted} accepted, {run.duplicates} duplicates, {run.rejected} rejected (run {run.id})"
         )
         self._explain(run)
+        if run.unread_phones:
+            self.stdout.write(
+                f"  {run.unread_phones} phone numbers cannot be read for region {it.source.region}, so they link nobody: set the"
+                " region of the source (admin: Data > Sources) to the country of its national numbers, and import again"
+            )
+        if run.rejected == run.position > 0:
+            raise CommandError("no row was accepted: docs/files.md has a remedy for each reason")
 
     def _explain(self, run: Run) -> None:
         for error in run.errors.order_by("row")[:20]:
