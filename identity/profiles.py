@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 
 from cdp.arrays import uuids
@@ -52,7 +53,8 @@ class LinkView:
 def find(kind: str, value: str, region: str = "") -> list[UUID]:
     """The profiles that hold an identifier, oldest first. Raises KeyError for an unknown kind.
 
-    User ids are looked up in the namespace of every source."""
+    User ids are looked up in the namespace of every source. A phone number without country code is read by `region`, or without
+    one as the installation and every source read it."""
     return find_many([(kind, value)], region)[0]
 
 
@@ -85,14 +87,17 @@ def find_many(asked: Sequence[tuple[str, str]], region: str = "") -> list[list[U
 
 def _spelt(asked: Sequence[tuple[str, str]], region: str) -> list[list[str]]:
     """What the digests of each value are made of; nothing for what is no value of its kind."""
-    plain = [normalise(kind, value, region=region) for kind, value in asked]
     kinds = {kind for kind, _ in asked}
-    sources = list(Source.objects.values_list("id", "namespace")) if kinds & {"user_id", "row"} else []
-    heads = {"user_id": sorted({name for _, name in sources}), "row": [str(id) for id, _ in sources]}
-    return [
-        [] if it is None else [f"{head}\0{it}" for head in heads[kind]] if kind in heads else [it]
-        for (kind, _), it in zip(asked, plain, strict=True)
-    ]
+    known = kinds & {"user_id", "row"} or ("phone" in kinds and not region)
+    sources = list(Source.objects.values_list("id", "namespace", "region")) if known else []
+    heads = {"user_id": sorted({name for _, name, _ in sources}), "row": [str(id) for id, _, _ in sources]}
+    regions = [region] if region else sorted({settings.REGION, *(own for _, _, own in sources if own)})
+    found = []
+    for kind, value in asked:
+        read = {normalise(kind, value, region=it) for it in (regions if kind == "phone" else regions[:1])}
+        plain = sorted(it for it in read if it is not None)
+        found.append([f"{head}\0{it}" for head in heads[kind] for it in plain] if kind in heads else plain)
+    return found
 
 
 def _sources(recs: Sequence[Rec]) -> dict[UUID, str]:

@@ -27,6 +27,7 @@ from cdp.events.remedies import meaning, remedy
 from cdp.events.stream import Refused
 from cdp.pipeline import wire
 from cdp.sources import lookup
+from cdp.sources.lookup import SourceInfo
 from consent.models import Purpose
 from identity import profiles
 from identity.models import Merge, Profile, Record
@@ -142,7 +143,12 @@ def _read(
     return {
         "times": _times(event, received_at, occurred_at),
         "identifiers": [
-            {"kind": kind.replace("_", " "), "value": _identifier(kind, value, sight)} for kind, value in identifiers
+            {
+                "kind": kind.replace("_", " "),
+                "value": _identifier(kind, value, sight),
+                "unread": "" if debugger_rows.reads(reading, kind, value) else _unread(kind, source),
+            }
+            for kind, value in identifiers
         ],
         "consent": _consent(event, source, received_at),
         "lines": [asdict(line) for line in _lines(event, sight)],
@@ -151,6 +157,12 @@ def _read(
 
 def _lines(event: Mapping[str, Any], sight: Sight) -> list[Line]:
     return lines(event, snapshot.current(), sight)
+
+
+def _unread(kind: str, source: SourceInfo | None) -> str:
+    if kind != "phone" or source is None:
+        return "cannot be read as one: it links nobody"
+    return f"cannot be read for region {source.region}: it links nobody. Set the region of the source, or send +…"
 
 
 def _identifier(kind: str, value: str, sight: Sight) -> str | None:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from cdp.access.masking import HIDDEN
 from cdp.access.principals import holds
 from cdp.catalogue import paths, snapshot
+from cdp.catalogue.identifiers import KINDS, normalise
 from cdp.catalogue.snapshot import Catalogue
 from cdp.console.wire_lines import BODIES
 from cdp.events import stream
@@ -116,10 +117,16 @@ def _row(
         "declared": not label or catalogue.declared("event", label) is not None,
         "received": received_at.isoformat(),
         "occurred": occurred_at.isoformat() if occurred_at else None,
-        "kinds": list(dict.fromkeys(kind.replace("_", " ") for kind, _ in said)),
+        "kinds": list(dict.fromkeys(kind.replace("_", " ") for kind, value in said if reads(reading, kind, value))),
         "facts": sum(len(paths.flatten(split.facts)) for split in splits),
         "undeclared": sum(len(split.seen) for split in splits),
     }
+
+
+def reads(reading: wire.Reading | None, kind: str, value: Any) -> bool:
+    """Whether a value is one of its kind where its source is, and so finds and links people."""
+    region = reading.observation.region if reading else ""
+    return kind in KINDS and normalise(kind, value, region=region) is not None
 
 
 def of_waiting(it: Claimed, viewer: Viewer) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
@@ -71,8 +70,7 @@ def _one(request: Request, values: Mapping[str, Any], wanted: Asked) -> HttpResp
 
 def _found(request: Request, pairs: Sequence[Mapping[str, str]], values: Mapping[str, Any]) -> list[list[UUID]]:
     """The profiles of each identifier, oldest first, as far as they are within the limits of the reader's key."""
-    region = values.get("region", settings.REGION).upper()
-    found = find_many([(pair["kind"], pair["value"]) for pair in pairs], region)
+    found = find_many([(pair["kind"], pair["value"]) for pair in pairs], values.get("region", "").upper())
     only = sources_of(request)
     if only is None:
         return found

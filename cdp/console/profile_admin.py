@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -175,7 +174,7 @@ class ProfileAdmin(ReadOnlyAdmin):
         """Finds somebody by an identifier that is sent in the body."""
         self._check(request)
         kind, value = request.POST.get("kind", ""), request.POST.get("value", "").strip()
-        found = find(kind, value, settings.REGION) if kind in KINDS and value else []
+        found = find(kind, value) if kind in KINDS and value else []
         audited(request, "profile.lookup", object=("profile", ""), rows=len(found), details={"kinds": [kind]})
         if not found:
             messages.warning(request, f"Nobody is known by this {kind.replace('_', ' ') or 'identifier'}.")

@@ -156,7 +156,9 @@ class LookupSerializer(Plain):
     identifiers = serializers.ListField(child=AskedIdentifierSerializer(), required=False, min_length=1, max_length=20)
     lookups = serializers.ListField(child=AskedIdentifierSerializer(), required=False, min_length=1, max_length=MOST)
     region = serializers.RegexField(
-        "^[A-Za-z]{2}$", required=False, help_text="How a phone number without country code is read (default: REGION)"
+        "^[A-Za-z]{2}$",
+        required=False,
+        help_text="How a phone number without country code is read (default: as the sources do)",
     )
 
     def validate(self, asked: dict[str, Any]) -> dict[str, Any]:

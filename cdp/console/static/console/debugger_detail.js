@@ -159,8 +159,8 @@ window.debuggerDetail = (function () {
     if (it.identifiers.length) {
       const row = el("div", "row");
       for (const id of it.identifiers) {
-        const tag = el("span", "tag tone-main");
-        tag.append(el("span", "mute", id.kind), document.createTextNode(id.value ? " " + id.value : ""));
+        const tag = el("span", id.unread ? "tag tone-warn" : "tag tone-main");
+        tag.append(el("span", "mute", id.kind), document.createTextNode((id.value ? " " + id.value : "") + (id.unread ? " " + id.unread : "")));
         row.append(tag);
       }
       ids.append(row);
