@@ -2,6 +2,7 @@
 
 A rule is a list of steps: each keeps the best of what the one before left, until what is left agrees. If it never does, the
 greater value stands, so that a tie is decided the same everywhere. Nothing here knows in which order records arrived.
+A damaged value (U+FFFD where signs were lost) is asked only when there is no other.
 """
 
 from collections import Counter
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from identity.names import BORN, FAMILY, FULL, GIVEN
-from identity.traits import Stamped, canonical
+from identity.traits import Stamped, canonical, damaged
 
 MANUAL, UNION = "manual", "union"
 MOST_STEPS = 5
@@ -72,12 +73,13 @@ Rank = Callable[[str, Rule, Sequence[Candidate]], list[Any]]
 
 
 def choose(trait: str, rule: Rule, candidates: Sequence[Candidate]) -> tuple[Candidate, str]:
-    """The value that stands, and the step that decided: "agreed" before the first, "greater_value" after the last."""
-    for candidate in candidates:
+    """The value that stands, and the step that decided: before the first "agreed", or "undamaged" where those agree that are
+    not damaged; after the last "greater_value"."""
+    left, decided = [it for it in candidates if not damaged(it.value)] or list(candidates), ""
+    for candidate in left:
         candidate.text = canonical(candidate.value)
-    left, decided = list(candidates), ""
     if _agreed(left):
-        decided = "agreed"
+        decided = "agreed" if len(left) == len(candidates) else "undamaged"
     else:
         for step in rule.steps:
             left = _best(STRATEGIES[step](trait, rule, left), left)

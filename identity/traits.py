@@ -1,8 +1,8 @@
 """A record's traits: for each, what was said last, in two parts (facts in clear, the rest to be sealed). Pure.
 
 Both parts have the shape {trait: [value, time observed]}. A trait is one value even when it is an object of which one part
-is a fact: whoever says it anew says all of it. Which observation wins is a function of their set: the latest, and of two
-with one time the greater canonical JSON.
+is a fact: whoever says it anew says all of it. Which observation wins is a function of their set: one without damage before
+one with it, then the latest, and of two with one time the greater canonical JSON.
 """
 
 import json
@@ -33,19 +33,35 @@ def whole(facts: Stamped, sealed: Stamped, trait: str) -> Any:
     return joined({trait: fact[0]}, {trait: rest[0]})[trait]
 
 
+def damaged(value: Any) -> bool:
+    """Whether signs were lost before it came here: U+FFFD stands for bytes that somebody read by the wrong encoding."""
+    if isinstance(value, str):
+        return "\ufffd" in value
+    return isinstance(value, dict | list) and "\ufffd" in canonical(value)
+
+
 def moves(facts: Stamped, sealed: Stamped, said: tuple[str, Mapping[str, Any], Mapping[str, Any]]) -> Iterator[str]:
     """The traits on which an observation (time, facts, rest) outdoes what is known."""
     at, new_facts, new_sealed = said
     for trait in {**new_facts, **new_sealed}:
         known = facts.get(trait) or sealed.get(trait)
-        if known is None or at > known[1]:
+        if known is None:
             yield trait
-        elif at == known[1]:
+            continue
+        new = _sound(new_facts.get(trait), new_sealed.get(trait)), at
+        old = _sound((facts.get(trait) or [None])[0], (sealed.get(trait) or [None])[0]), known[1]
+        if new > old:
+            yield trait
+        elif new == old:
             ours = (joined(_one(new_facts, trait), _one(new_sealed, trait)))[trait]
             theirs = whole(facts, sealed, trait)
             split = (trait in new_facts, trait in new_sealed) != (trait in facts, trait in sealed)
             if canonical(ours) > canonical(theirs) or (split and canonical(ours) == canonical(theirs)):
                 yield trait
+
+
+def _sound(*parts: Any) -> bool:
+    return not any(damaged(part) for part in parts)
 
 
 def _one(values: Mapping[str, Any], trait: str) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def test_the_size_cap_holds(graph):
 
 
 TRAITS = st.dictionaries(
-    st.sampled_from(["firstName", "plan", "address"]), st.sampled_from([None, "a", "B", "Bb", 1, {"x": 1}])
+    st.sampled_from(["firstName", "plan", "address"]),
+    st.sampled_from([None, "a", "B", "Bb", 1, {"x": 1}, "\ufffd", {"x": "z\ufffd"}]),
 )
 TIMES = st.sampled_from(["2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"])
 
@@ -106,10 +107,14 @@ def test_traits_of_a_record_are_a_function_of_the_set_of_observations(said, dice
         outcomes.append((facts, rest))
         dice.shuffle(said)
     assert outcomes[0] == outcomes[1]
+    for name in {name for _, facts, rest in said for name in {**facts, **rest}}:
+        every = [value for _, facts, rest in said for name_, value in {**facts, **rest}.items() if name_ == name]
+        stands_ = traits.whole(*outcomes[0], name)
+        assert traits.damaged(stands_) == all(map(traits.damaged, every)), "a damaged value never wins"
 
 
 VALUES = {
-    "firstName": st.sampled_from(["Bill", "William", "WILLIAM", "x"]),
+    "firstName": st.sampled_from(["Bill", "William", "WILLIAM", "x", "Zo\ufffd"]),
     "plan": st.sampled_from(["free", "pro", "PRO"]),
     "createdAt": st.sampled_from(["2024-01-01", "2025-01-01"]),
     "email": st.sampled_from(["a@example.com", "b@example.com"]),
@@ -167,6 +172,8 @@ def test_the_golden_record_is_a_function_of_the_set_of_records_whatever_the_rule
             assert one.record in one.records
         else:
             assert told == one.value, "provenance tells the truth"
+            others = [(c.facts.get(one.trait) or c.sealed.get(one.trait, [None]))[0] for c in manual or given_]
+            assert not traits.damaged(one.value) or all(traits.damaged(it) for it in others if it is not None)
 
 
 @BUDGET
@@ -183,8 +190,9 @@ def test_a_step_never_leaves_a_better_value(given_, step):
             it.at = (it.said.facts.get(one.trait) or it.said.sealed[one.trait])[1]
             it.text = canonical(it.value)
         found = [it for it in found if it.value != ""]
+        found = [it for it in found if not traits.damaged(it.value)] or found
         ranks = dict(zip([it.said.record for it in found], STRATEGIES[step](one.trait, rule, found), strict=True))
-        assert ranks[one.record] == max(ranks.values()) or one.rule == "agreed"
+        assert ranks[one.record] == max(ranks.values()) or one.rule in ("agreed", "undamaged")
 
 
 PEOPLE = st.builds(
