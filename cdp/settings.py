@@ -345,6 +345,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Customer data platform",
     "SITE_HEADER": "Customer data",
     "SITE_SYMBOL": "diversity_3",
+    "SITE_URL": None,  # there is no other site to return to
     "SHOW_HISTORY": False,
     "LOGIN": {"form": "cdp.access.sign_in.SignInForm"},
     "DASHBOARD_CALLBACK": "cdp.console.home.dashboard",

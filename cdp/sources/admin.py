@@ -123,7 +123,8 @@ class SourceAdmin(AuditedAdmin):
         Source.objects.filter(pk=made.pk).update(enabled=obj.enabled, quiet_after=obj.quiet_after, muted=obj.muted)
         made.refresh_from_db()
         obj.__dict__.update(made.__dict__)
-        self._show(request, made, key)
+        if made.kind == Source.Kind.HTTP:  # the others' data does not come over the wire
+            self._show(request, made, key)
 
     def response_add(self, request: HttpRequest, obj: Source, post_url_continue: str | None = None) -> HttpResponse:
         """A source that is to send over HTTP has its first event to show: where events are watched, the key at the top."""

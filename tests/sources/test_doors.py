@@ -92,6 +92,10 @@ def test_the_command_makes_a_source_and_its_purposes() -> None:
     assert Purpose.objects.get(key="news").basis == "consent"
     call_command("create_source", "plain", stdout=StringIO(), stderr=StringIO())
     assert Source.objects.get(name="plain").purposes == [{"purpose": "operate", "basis": "contract"}]
+    out = StringIO()
+    call_command("create_source", "crm", "--kind", "file", stdout=out, stderr=err)
+    assert out.getvalue() == ""
+    assert "import_file FILE --source crm" in err.getvalue()
     with pytest.raises(CommandError):
         call_command("create_source", "plain", stdout=StringIO(), stderr=StringIO())
     assert Purpose.objects.count() == 2
@@ -99,7 +103,7 @@ def test_the_command_makes_a_source_and_its_purposes() -> None:
 
 def test_admin_makes_a_source_and_shows_its_key_once() -> None:
     client = signed_in("admin")
-    form = {"name": "till", "kind": "file", "purposes": "operate contract\nnews consent", "priority": 40, "region": "",
+    form = {"name": "till", "kind": "http", "purposes": "operate contract\nnews consent", "priority": 40, "region": "",
             "namespace": "main", "enabled": "on"}  # fmt: skip
     page = client.post("/admin/sources/source/add/", form, follow=True)
     assert page.status_code == 200
@@ -110,6 +114,8 @@ def test_admin_makes_a_source_and_shows_its_key_once() -> None:
     assert source.purposes[1] == {"purpose": "news", "basis": "consent"}
     assert key not in client.get(f"/admin/sources/source/{source.pk}/change/").content.decode()
     assert Pending.objects.filter(entry__action="source.create").count() == 1
+    told = client.post("/admin/sources/source/add/", form | {"name": "crm", "kind": "file"}, follow=True)
+    assert "Write key of" not in told.content.decode(), "a file needs none"
     bad = client.post("/admin/sources/source/add/", form | {"name": "other", "purposes": "operate"})
     assert "two words" in bad.content.decode()
     client.post("/admin/sources/source/", {"action": "rotate_key", "_selected_action": [str(source.pk)]})

@@ -1,4 +1,4 @@
-"""`create_source NAME [--kind http] [--purpose P ...] [--basis B]`: makes a source and prints its write key once."""
+"""`create_source NAME [--kind http] [--purpose P ...] [--basis B]`: makes a source; prints the write key of one that sends."""
 
 from typing import Any
 
@@ -16,9 +16,7 @@ from consent.purposes import InvalidPurpose, ensure_purpose
 class Command(BaseCommand):
     """Here and not in `cdp.sources`, because it may define purposes too."""
 
-    help = (
-        "Makes a source that sends data, and prints its write key once. Without --purpose it serves operate (contract)."
-    )
+    help = "Makes a source of data; the write key of one that sends is printed once. Without --purpose it serves operate (contract)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """NAME and what the source is."""
@@ -56,11 +54,16 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         for line in made:
             self.stderr.write(line)
-        self.stderr.write(f"source {source.name} ({source.kind}), id {source.id}; its write key, shown once:")
-        self.stdout.write(key)
+        told = f"source {source.name} ({source.kind}), id {source.id}"
         if source.kind == Source.Kind.HTTP:
+            self.stderr.write(f"{told}; its write key, shown once:")
+            self.stdout.write(key)
             page = f"{settings.PUBLIC_URL}/admin/data/debugger/?source={source.id}"
             self.stderr.write(f"see its first event arrive, with examples that send one: {page}")
+        elif source.kind == Source.Kind.FILE:
+            self.stderr.write(f"{told}; its data: manage.py import_file FILE --source {source.name} --mapping MAPPING")
+        else:
+            self.stderr.write(told)
 
     def _purpose(self, key: str, basis: str | None, by: Actor, made: list[str]) -> tuple[str, str]:
         known = Purpose.objects.filter(key=key).first()

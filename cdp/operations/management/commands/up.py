@@ -25,7 +25,11 @@ class Command(BaseCommand):
         someone = User.objects.filter(is_active=True, is_staff=True).exists()
         connections.close_all()  # this process only minds the others from here on
         where = f"http://localhost:{port}/admin/"
-        how = "sign in there" if someone else "nobody can sign in yet: manage.py create_user NAME --role admin"
+        how = (
+            "sign in there"
+            if someone
+            else "nobody can sign in yet: .venv/bin/python manage.py create_user NAME --role admin"
+        )
         family = Family([manage("serve", "--port", str(port)), manage("worker"), manage("beat")])
         family.catch_signals()
         ready = f"Ready: {where} ({how}). Ctrl-C ends everything."
