@@ -130,7 +130,10 @@ def check(trait: str, value: Any) -> None:
                 trait, "It has a part that is not declared in the catalogue: leave that out, or declare it."
             )
         if info.data_class == "fact" and path not in facts:
-            raise InvalidValue(path, f"The catalogue declares a {info.type} here, perhaps of a fixed form (such as a code), that names no person.")
+            raise InvalidValue(
+                path,
+                f"The catalogue declares a {info.type} here, perhaps of a fixed form (such as a code), that names no person.",
+            )
         _check_plain(path, leaf)
         if info.identifier and normalise(info.identifier, leaf, region=settings.REGION) is None:
             raise InvalidValue(path, f"This is no {info.identifier.replace('_', ' ')}.")
