@@ -18,6 +18,7 @@ import orjson
 from django.db import connection, transaction
 
 from cdp import outbox
+from cdp.database import disk
 from cdp.database.together import together
 from cdp.outbox import Drained, Happened
 from segments import load, memberships, program
@@ -77,6 +78,7 @@ class Live:
         self._weights: dict[UUID, int] = {}
         self._home: dict[UUID, UUID] = {}
         self._weight = 0
+        self._connection: Any = None
 
     def turn(self, patience: timedelta = timedelta(0)) -> bool:
         """Whether it is ours to follow, until the end of the caller's transaction. A follower that others have been heard of
@@ -102,9 +104,14 @@ class Live:
     @contextmanager
     def step(self) -> Iterator[None]:
         """A transaction in which something is learnt. If it does not come to its commit, all is forgotten, for the memory
-        would be ahead of what is stored."""
+        would be ahead of what is stored; and so with the connection, for a server that went away may have lost a commit that
+        had not reached its disk."""
         try:
             with transaction.atomic():
+                disk.do_not_wait()
+                if self._connection is not connection.connection:
+                    self.forget()
+                    self._connection = connection.connection
                 yield
         except BaseException:
             self.forget()

@@ -9,12 +9,13 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 from msgspec import Struct
 
 from cdp import audit, metrics, outbox
 from cdp.catalogue import snapshot
 from cdp.catalogue.observe import observe as observe_fields
+from cdp.database import disk
 from cdp.events.claim import Claimed, claim, waiting
 from cdp.events.store import StoredEvent, as_json, release, set_aside, settle, store
 from cdp.groups import observe as groups
@@ -102,7 +103,7 @@ def _set_aside(inbox_id: int, *, now: datetime, slot: int) -> Result:
 
 @transaction.atomic
 def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None) -> Result:
-    _do_not_wait_for_the_disk()
+    disk.do_not_wait()  # others wait for its locks
     program.share()  # before any row is locked: whoever changes a rule waits for those who go by the old one
     claimed = claim(limit, ids=ids)
     result = Result(claimed=len(claimed), received=Counter(event.received_at for event in claimed))
@@ -121,13 +122,6 @@ def _attempt(limit: int, *, now: datetime, slot: int, ids: Sequence[int] | None)
         "pipeline.batch", by=audit.SYSTEM, subjects=sorted(records), rows=len(claimed), details=dict(result.outcomes)
     )
     return result
-
-
-def _do_not_wait_for_the_disk() -> None:
-    """Until this transaction ends. Should its commit be lost with the server, its events are in the inbox again
-    (docs/decisions/0011); and others wait for its locks."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL synchronous_commit = off")
 
 
 def _read(claimed: Sequence[Claimed], counts: Counter[tuple[UUID, str]], *, now: datetime) -> list[Work]:

@@ -47,6 +47,19 @@ def test_a_step_whose_commit_is_lost_is_done_again_from_what_is_stored(
     world.end()
 
 
+def test_what_the_server_lost_is_not_remembered(world: World) -> None:
+    view(world)
+    view(world)
+    assert bring_up_to_date(9, now=NOW)
+    # As after a crash of the server: the commit did not reach its disk, and the connection is another.
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM segments_membership")
+    connection.close()
+    view(world)
+    assert bring_up_to_date(9, now=NOW) == 1
+    world.end()
+
+
 def test_nobody_is_told_to_have_left_who_never_entered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.event(0, ORDER, 0, 1, 1)
     assert bring_up_to_date(9, now=NOW)
