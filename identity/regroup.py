@@ -70,66 +70,95 @@ def reach(start: Collection[UUID]) -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def partition(recs: dict[UUID, Rec]) -> Partition:
-    """Clusters whole components. Three passes at most: links, constraints, judgement."""
-    result = Partition()
-    shared: dict[Pair, set[int]] = defaultdict(set)
-    weights: dict[Pair, float] = defaultdict(float)
-    must: set[Pair] = set()
-    cannot: set[Pair] = set()
+@dataclass(slots=True)
+class Reasons:
+    """What speaks for and against pairs of records: kinds of shared values and their bits, likeness (bits, probability),
+    decisions."""
+
+    shared: dict[Pair, set[int]] = field(default_factory=lambda: defaultdict(set))
+    weights: dict[Pair, float] = field(default_factory=lambda: defaultdict(float))
+    similar: dict[Pair, tuple[float, float]] = field(default_factory=dict)
+    must: set[Pair] = field(default_factory=set)
+    cannot: set[Pair] = field(default_factory=set)
+
+    @property
+    def named(self) -> dict[Pair, list[str]]:
+        """Why each pair is linked."""
+        found = {pair: sorted(f"same_{rules.LABELS[kind]}" for kind in kinds) for pair, kinds in self.shared.items()}
+        for reason, pairs in (("similar", self.similar), ("must_link", self.must)):
+            for pair in pairs:
+                found.setdefault(pair, []).append(reason)
+        return found
+
+
+def reasons_of(recs: Collection[UUID]) -> Reasons:
+    """All links and decisions among records."""
+    found = Reasons()
     with connection.cursor() as cursor:
         cursor.execute(_LINKS, [uuids(recs)])
         for left, right, kind, weight, probability in cursor.fetchall():
             if probability is not None:
-                result.similar[left, right] = (weight, probability)
+                found.similar[left, right] = (weight, probability)
                 continue
-            shared[left, right].add(kind)
-            weights[left, right] += weight
+            found.shared[left, right].add(kind)
+            found.weights[left, right] += weight
         cursor.execute(_CONSTRAINTS, [uuids(recs)])
         for left, right, verdict in cursor.fetchall():
             if left in recs and right in recs:
-                (must if verdict == "must_link" else cannot).add((left, right))
-    result.reasons = {pair: sorted(f"same_{rules.LABELS[kind]}" for kind in kinds) for pair, kinds in shared.items()}
-    for reason, pairs in (("similar", result.similar), ("must_link", must)):
-        for pair in pairs:
-            result.reasons.setdefault(pair, []).append(reason)
+                (found.must if verdict == "must_link" else found.cannot).add((left, right))
+    return found
+
+
+def partition(recs: dict[UUID, Rec]) -> Partition:
+    """Clusters whole components. Three passes at most: links, constraints, judgement."""
+    return clustered(recs, reasons_of(recs), _alike)
+
+
+def clustered(recs: dict[UUID, Rec], reasons: Reasons, linkage: "Linkage") -> Partition:
+    """Clusters records, of which all components must be whole. `linkage`: what says whether two clusters are alike, for these
+    components; None where there is nothing to say."""
+    must, weights, similar = reasons.must, reasons.weights, reasons.similar
+    result = Partition(reasons=reasons.named, similar=similar)
     edges = [
         Edge(
             *pair,
-            weights[pair] if pair in weights else result.similar.get(pair, (0.0, 0.0))[0],
+            weights[pair] if pair in weights else similar.get(pair, (0.0, 0.0))[0],
             must=pair in must,
             age=max(recs[pair[0]].first_seen, recs[pair[1]].first_seen),
             similar=pair not in must and pair not in weights,
         )
-        for pair in {*weights, *must, *result.similar}
+        for pair in {*weights, *must, *similar}
     ]
     holders = {id: rec.holder() for id, rec in recs.items()}
-    judge = rules.judge_with(shared, holders)
+    judge = rules.judge_with(reasons.shared, holders)
     components = _components(recs, edges)
-    alike = _alike(components, result.similar)
+    wide = [nodes for nodes, theirs in components if len(nodes) > 2 and any(edge.similar for edge in theirs)]
+    alike = linkage(wide, similar) if wide else None
     for nodes, theirs in components:
         if len(nodes) == 1:
             result.parts.append(nodes)
             continue
         found: Clusters[UUID] = cluster(
-            nodes, theirs, order=lambda id: recs[id].order, judge=judge, cannot=cannot, alike=alike
+            nodes, theirs, order=lambda id: recs[id].order, judge=judge, cannot=reasons.cannot, alike=alike
         )
         result.parts += found.parts
         result.refused += found.refused
     return result
 
 
-def _alike(
-    components: list[tuple[list[UUID], list[Edge[UUID]]]], similar: dict[Pair, tuple[float, float]]
-) -> Callable[[list[UUID], list[UUID]], bool] | None:
-    """Average linkage, where a component is more than two records that are alike."""
-    wide = [nodes for nodes, edges in components if len(nodes) > 2 and any(edge.similar for edge in edges)]
-    model = active.current() if wide else None
+Alike = Callable[[list[UUID], list[UUID]], bool]
+Linkage = Callable[[list[list[UUID]], dict[Pair, tuple[float, float]]], Alike | None]
+
+
+def _alike(wide: list[list[UUID]], similar: dict[Pair, tuple[float, float]]) -> Alike | None:
+    """Average linkage by the model in force, over what is stored of the records."""
+    model = active.current()
     if model is None:
         return None
+    from identity.linking import rows
     from identity.linking.linkage import Linkage
 
-    return Linkage(model, wide, {pair: probability for pair, (_, probability) in similar.items()}).alike
+    return Linkage(model.scorer, rows.prepared([id for nodes in wide for id in nodes]), wide, similar).alike
 
 
 def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> list[tuple[list[UUID], list[Edge[UUID]]]]:

@@ -15,10 +15,8 @@ from cdp import audit
 from cdp.arrays import uuids
 from cdp.catalogue import snapshot
 from cdp.catalogue.declare import raise_version
-from consent.purposes import ensure_purpose
 from identity import locks, records, regroup
-from identity.linking import active
-from identity.linking.comparable import PURPOSE
+from identity.linking import active, refusals
 from identity.linking.jobs import refuse_if_busy, wake
 from identity.models import MatchModel, Record
 
@@ -46,11 +44,7 @@ def activate(version: int, *, by: audit.Actor, at: datetime) -> MatchModel:
             )
         if row.state == _State.ACTIVE:
             raise NotActivatable(f"version {version} is in force already")
-        ensure_purpose(
-            PURPOSE, basis="legitimate_interests", by=by, name="Recognise a person by likeness",
-            description="Records that share no identifier are joined when names, dates and addresses are alike enough. Whoever"
-            " objects is recognised by identifiers alone.",
-        )  # fmt: skip
+        refusals.define(by=by)
         MatchModel.objects.filter(state=_State.ACTIVE).update(state=_State.RETIRED, job="")
         row.state, row.activated_at, row.actor = _State.ACTIVE, at, f"{by.kind}:{by.id}"[:80]
         _begin(row, "activate")

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from uuid import UUID
 
-from identity.linking import rows
-from identity.linking.active import Active
-from identity.linking.rows import Pair
+from identity.linking.rows import Pair, Weight
+from identity.linking.scoring import Scorer
+from identity.matching.prepare import Prepared
 
 LEAST = 0.5  # mean probability of the pairs across two clusters that are joined for likeness
 _AT_ONCE = 5_000  # pairs of a component that are scored beforehand
@@ -15,9 +15,15 @@ _AT_ONCE = 5_000  # pairs of a component that are scored beforehand
 class Linkage:
     """The probabilities of pairs inside components, scored in memory. Records of which nothing is compared have no say."""
 
-    def __init__(self, active: Active, components: Sequence[Sequence[UUID]], known: Mapping[Pair, float]) -> None:
-        self._active, self._known = active, dict(known)
-        self._values = rows.prepared([id for nodes in components for id in nodes])
+    def __init__(
+        self,
+        scorer: Scorer,
+        values: Mapping[UUID, Prepared],
+        components: Sequence[Sequence[UUID]],
+        known: Mapping[Pair, Weight],
+    ) -> None:
+        self._scorer, self._values = scorer, values
+        self._known = {pair: probability for pair, (_, probability) in known.items()}
         told = [[id for id in nodes if id in self._values] for nodes in components]
         small = [nodes for nodes in told if len(nodes) * (len(nodes) - 1) // 2 <= _AT_ONCE]
         self._score(_pair(a, b) for nodes in small for a, b in combinations(nodes, 2))
@@ -37,7 +43,7 @@ class Linkage:
         for pair in missing:
             for id in pair:
                 places.setdefault(id, len(places))
-        _, chances = self._active.scorer.pairs(
+        _, chances = self._scorer.pairs(
             [self._values[id] for id in places], [places[a] for a, _ in missing], [places[b] for _, b in missing]
         )
         self._known.update(zip(missing, chances, strict=True))

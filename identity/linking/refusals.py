@@ -6,7 +6,9 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from cdp import audit
 from consent.permits import permits_many, permitted_sql
+from consent.purposes import ensure_purpose
 from consent.rules import EVERY
 from identity import locks, records, regroup
 from identity.linking import active
@@ -14,6 +16,18 @@ from identity.linking.comparable import PURPOSE
 from identity.records import Rec
 
 BATCH = 500
+
+
+def define(*, by: audit.Actor) -> None:
+    """Makes the purpose that people refuse, if there is none: nobody can refuse what has no name."""
+    ensure_purpose(
+        PURPOSE,
+        basis="legitimate_interests",
+        by=by,
+        name="Recognise a person by likeness",
+        description="Records that share no identifier are joined when names, dates and addresses are alike enough. Whoever"
+        " objects is recognised by identifiers alone.",
+    )
 
 
 def refused(recs: Collection[Rec], *, at: datetime) -> set[UUID]:

@@ -37,6 +37,7 @@ def begin(*, by: audit.Actor, threshold: float = THRESHOLD, review_from: float =
         )
     with transaction.atomic():
         refuse_if_busy()
+        refusals.define(by=by)
         version = (MatchModel.objects.aggregate(Max("version"))["version__max"] or 0) + 1
         row = MatchModel.objects.create(
             version=version,
