@@ -30,13 +30,14 @@ class Active:
     model: "Model"
     threshold: float
     review_from: float
+    blocking: tuple[tuple[str, ...], ...] = ()  # rules that were chosen from the data
 
     @cached_property
     def rules(self) -> "tuple[Rule, ...]":
         """Its blocking rules."""
         from identity.linking import index
 
-        return index.rules_of(self.model.compared)
+        return index.rules_of(self.model.compared, self.blocking)
 
     @cached_property
     def digest(self) -> Callable[[str], int]:
@@ -84,7 +85,8 @@ def opened(row: MatchModel) -> Active:
     if row.sealed is None:
         raise ValueError(f"{row} has no model: its training has not ended")
     text = sealed.unseal(keys.system(_KEY), bytes(row.sealed), aad=aad("identity_matchmodel", row.id, "sealed"))
-    return Active(row.id, row.version, Model.from_json(text), row.threshold, row.review_from)
+    blocking = tuple(tuple(rule.split("+")) for rule in row.summary.get("blocking", {}).get("rules", ()))
+    return Active(row.id, row.version, Model.from_json(text), row.threshold, row.review_from, blocking)
 
 
 def seal(row_id: UUID, model: "Model") -> bytes:

@@ -32,7 +32,7 @@ RULES: tuple[tuple[str, ...], ...] = (
 # What makes a key finer: each part whose field its rule does not have yet, alone.
 _FINER = ("date_of_birth", "given_name~", "family_name~", "postcode.sector", "phone.tail", "email.user")
 # A name and a family name that changed places are found under one key.
-_NAMES = ("given_name~", "family_name~")
+_NAMES = {"given_name~", "family_name~"}
 
 
 class Rule(NamedTuple):
@@ -43,14 +43,12 @@ class Rule(NamedTuple):
     finer: tuple[Part, ...]
 
 
-def rules_of(fields: Mapping[str, str]) -> tuple[Rule, ...]:
-    """The rules for a model with these fields (name -> how compared): those whose parts it has; for other fields, which are
-    nobody's names, each part that is alone selective."""
+def rules_of(fields: Mapping[str, str], chosen: Sequence[Sequence[str]] = ()) -> tuple[Rule, ...]:
+    """Rules for a model with these fields (name -> how compared): those that were chosen from the data, else the usual ones whose
+    parts it has."""
     parts = {part.name: part for part in parts_of(fields)}
-    chosen = [rule for rule in RULES if all(name in parts for name in rule)]
-    known = {name for rule in (*RULES, _FINER) for name in rule}
-    chosen += [(name,) for name, part in parts.items() if part.field.startswith("other") and name not in known]
-    return tuple(Rule("+".join(rule), tuple(parts[name] for name in rule), _finer(rule, parts)) for rule in chosen)
+    names = [tuple(rule) for rule in chosen] or [rule for rule in RULES if all(name in parts for name in rule)]
+    return tuple(Rule("+".join(rule), tuple(parts[name] for name in rule), _finer(rule, parts)) for rule in names)
 
 
 def _finer(rule: tuple[str, ...], parts: Mapping[str, Part]) -> tuple[Part, ...]:
@@ -97,7 +95,7 @@ def _spellings(rule: Rule, prepared: Prepared, read: dict[str, list[str]]) -> li
         columns.append(values)
     if len(columns) == 1:
         return [f"{rule.name}\x1f{value}" for value in columns[0][:_MOST]]
-    if tuple(part.name for part in rule.parts) == _NAMES:
+    if len(columns) == 2 and {part.name for part in rule.parts} == _NAMES:
         pairs = dict.fromkeys(tuple(sorted(pair)) for pair in product(*columns))
         return [f"{rule.name}\x1f{a}\x1f{b}" for a, b in pairs][:_MOST]
     return ["\x1f".join((rule.name, *values)) for values in product(*columns)][:_MOST]

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity.labels import Label
-from identity.linking import index
+from identity.linking import choosing
 from identity.matching import labels as stages
 from identity.matching.model import Field, Model
 from identity.matching.scoring import Scorer, probabilities
@@ -20,7 +20,6 @@ from identity.matching.training import Trained
 _PLACES = 2  # values of one kind of a record that are learnt from
 FEW = 10  # holders of a value that a model may tell of: a rare name is a person
 _THRESHOLDS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-_SAMPLED = 20_000  # pairs by which blocking is judged
 
 
 def table(raw: Sequence[Mapping[str, Sequence[str]]]) -> Table:
@@ -73,13 +72,15 @@ def _without_rare(one: Field, people: int) -> Field:
     return msgspec.structs.replace(one, rarest=rarest, hashes=hashes, rarities=rarities)
 
 
-def summary(trained: Trained, model: Model, *, threshold: float) -> dict[str, Any]:
-    """What may be shown of a model, JSON: fields with levels, m, u and bits; prior; estimates by its own probabilities."""
+def summary(trained: Trained, model: Model, *, threshold: float, base: int) -> dict[str, Any]:
+    """What may be shown of a model, JSON: fields with levels, m, u and bits; prior; estimates by its own probabilities; the
+    blocking rules of the live flow and which share of likely pairs they find. base: how many records there are in all."""
     bits = trained.bits
     if model.stage is not None:
         again = Scorer(model, trained.table, trained.scorer.comparer, trained.scorer.rarities)
         bits = again.bits(trained.blocked.left, trained.blocked.right)
     chances = probabilities(bits)
+    chosen = choosing.choose(trained, chances, base=base)
     return {
         "fields": [
             {
@@ -95,7 +96,7 @@ def summary(trained: Trained, model: Model, *, threshold: float) -> dict[str, An
         "pairs": len(bits),
         "thresholds": [_estimate(chances, it) for it in _THRESHOLDS],
         "estimated": _estimate(chances, threshold),
-        "blocking": {"rules": [rule.name for rule in index.rules_of(model.compared)], "found": _found(trained, chances)},
+        "blocking": {"rules": ["+".join(rule) for rule in chosen.rules], "found": chosen.found},
     }  # fmt: skip
 
 
@@ -108,21 +109,3 @@ def _estimate(chances: Any, threshold: float) -> dict[str, float]:
         "threshold": threshold, "pairs": pairs, "precision": round(right / pairs, 4) if pairs else 1.0,
         "recall": round(right / all, 4) if all else 1.0,
     }  # fmt: skip
-
-
-def _found(trained: Trained, chances: Any) -> float:
-    """The share of likely pairs that the keys of the live flow bring together."""
-    likely = np.flatnonzero(chances >= 0.5)
-    if not len(likely):
-        return 1.0
-    likely = likely[:: max(len(likely) // _SAMPLED, 1)]
-    rules, digest = index.rules_of(trained.model.compared), index.digester(b"\0" * 32)
-    known: dict[int, frozenset[int]] = {}
-
-    def keys(at: int) -> frozenset[int]:
-        if at not in known:
-            known[at] = frozenset(index.keys_of(trained.table.record(at), rules, digest))
-        return known[at]
-
-    left, right = trained.blocked.left[likely].tolist(), trained.blocked.right[likely].tolist()
-    return round(sum(not keys(a).isdisjoint(keys(b)) for a, b in zip(left, right, strict=True)) / len(left), 4)

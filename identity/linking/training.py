@@ -74,7 +74,7 @@ def _train(row: MatchModel, *, at: datetime, say: Say) -> None:
         say(what, done)
 
     decided = labels()
-    ids, raw = _sample(decided, at=at, say=lambda done: told("reading records", done / 3))
+    ids, raw, base = _sample(decided, at=at, say=lambda done: told("reading records", done / 3))
     if len(ids) < LEAST:
         raise TooLittle(
             f"{len(ids)} records have a name, an address or anything else to compare: at least {LEAST} are needed"
@@ -84,7 +84,7 @@ def _train(row: MatchModel, *, at: datetime, say: Say) -> None:
     except Untrainable as error:
         raise TooLittle(str(error)) from None
     model, used = learning.taught(trained, ids, decided)
-    summary = learning.summary(trained, model, threshold=row.threshold)
+    summary = learning.summary(trained, model, threshold=row.threshold, base=base)
     row.sealed, row.summary = active.seal(row.id, learning.without_rare(model, len(ids))), {**summary, "labels": used}
     row.state, row.job, row.looked_at, row.trained_at, row.trained_on = MatchModel.State.TRAINED, "", 100, at, len(ids)
     with transaction.atomic():
@@ -97,8 +97,9 @@ def _train(row: MatchModel, *, at: datetime, say: Say) -> None:
 
 def _sample(
     decided: Sequence[Label], *, at: datetime, say: Callable[[float], None]
-) -> tuple[list[UUID], list[dict[str, list[str]]]]:
-    """Records with something to compare, who does not refuse, and what they say. Those that a label is about are all in."""
+) -> tuple[list[UUID], list[dict[str, list[str]]], int]:
+    """Records with something to compare, who does not refuse, and what they say. Those that a label is about are all in.
+    And how many records there are in all."""
     wanted = {id for label in decided for id in (label.left, label.right)}
     ids: list[UUID] = []
     raw: list[dict[str, list[str]]] = []
@@ -116,7 +117,7 @@ def _sample(
         ids += said.keys()
         raw += said.values()
         say(seen / max(total, 1))
-    return ids, raw
+    return ids, raw, total
 
 
 def pages(size: int = BATCH) -> Iterator[list[UUID]]:
