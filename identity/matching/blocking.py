@@ -5,7 +5,7 @@ than the limit is never cut off: its key is retired, and the records in it meet 
 of another field, and under those of three parts where even that is too many. So the pairs are a function of the set of records.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 
@@ -14,7 +14,6 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from identity.matching import spelling
-from identity.matching.prepare import Prepared
 from identity.matching.table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -23,11 +22,11 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Part(Struct, frozen=True):
-    """name: such as "family_name~". field: what it looks at. alone: selective enough to be a rule by itself."""
+    """name: such as "family_name~". field: what it looks at. joins: it is joined with others where it alone is too common."""
 
     name: str
     field: str
-    alone: bool
+    joins: bool
     read: Callable[[str], tuple[str, ...]]
 
 
@@ -68,77 +67,46 @@ def _road(value: str) -> str:
     return value.partition("|")[2].replace(" ", "")
 
 
-_PARTS: dict[str, tuple[tuple[str, Callable[[str], tuple[str, ...]]], ...]] = {
-    "given": (("", _one(_first)), ("~", _one(lambda v: spelling.sounds(_first(v))))),
-    "family": (("", lambda v: tuple(v.split(" ")[:3])), ("~", _one(lambda v: spelling.sounds(v.replace(" ", ""))))),
-    "date": (("", _one(_day)), (".year", _one(lambda v: v[:4])), (".day", _one(_month_day))),
-    "email": (("", _one(str)), (".user", _one(_user))),
-    "phone": (("", _one(lambda v: v[-9:])), (".tail", _one(lambda v: v[-6:]))),
-    "street": (("", _one(_numbered)), (".road", _one(_road))),
-    "postcode": (("", _one(lambda v: v.replace(" ", ""))), (".sector", _one(lambda v: v.replace(" ", "")[:-2]))),
-    "code": (("", _one(lambda v: v.replace(" ", ""))), (".head", _one(lambda v: v.replace(" ", "")[:-3]))),
-    "text": (("", _one(lambda v: v.replace(" ", ""))), (".words", _words)),
-    "number": (("", _one(str)),),
+# How a field is compared -> its parts: suffix of the name, whether it is joined with others, what it reads.
+_PARTS: dict[str, tuple[tuple[str, bool, Callable[[str], tuple[str, ...]]], ...]] = {
+    "given": (("", False, _one(_first)), ("~", True, _one(lambda v: spelling.sounds(_first(v))))),
+    "family": (("", False, lambda v: tuple(v.split(" ")[:3])), ("~", True, _one(lambda v: spelling.sounds(v.replace(" ", ""))))),
+    "date": (("", False, _one(_day)), (".year", True, _one(lambda v: v[:4])), (".day", True, _one(_month_day))),
+    "email": (("", False, _one(str)), (".user", True, _one(_user))),
+    "phone": (("", False, _one(lambda v: v[-9:])), (".tail", False, _one(lambda v: v[-6:]))),
+    "street": (("", False, _one(_numbered)), (".road", True, _one(_road))),
+    "postcode": (("", True, _one(lambda v: v.replace(" ", ""))), (".sector", False, _one(lambda v: v.replace(" ", "")[:-2]))),
+    "code": (("", False, _one(lambda v: v.replace(" ", ""))), (".head", True, _one(lambda v: v.replace(" ", "")[:-3]))),
+    "text": (("", True, _one(lambda v: v.replace(" ", ""))), (".words", True, _words)),
     "category": (),
 }  # fmt: skip
+_DEPTH = 3
+_WORTH = 0.02  # finer keys are made where so large a share of the records would meet by them
 
 
 def parts_of(fields: Mapping[str, str]) -> list[Part]:
     """The parts of fields (name -> how compared)."""
-    return [Part(f"{name}{suffix}", name, True, read) for name, how in fields.items() for suffix, read in _PARTS[how]]
-
-
-class Key(Struct, frozen=True):
-    """A blocking key: the rule (its parts' names joined by "+") and the value, plain text of personal data."""
-
-    rule: str
-    value: str
-
-
-def keys_of(prepared: Prepared, parts: Iterable[Part], retired: Collection[Key] = frozenset()) -> list[Key]:
-    """A record's keys; a retired one is replaced by the finer ones, up to three parts."""
-    read = []
-    for part in parts:
-        values = [one for value in prepared.values.get(part.field, ()) for one in part.read(value)]
-        if values:
-            read.append((part, list(dict.fromkeys(values))))
-    found: dict[Key, None] = {}
-    for depth in (1, 2, 3):
-        for chosen in combinations(read, depth):
-            if len({part.field for part, _ in chosen}) < depth:
-                continue
-            for values in _choices([values for _, values in chosen]):
-                coarser = [_key(chosen, values, leave) for leave in range(depth)] if depth > 1 else []
-                if all(key in retired for key in coarser):
-                    found[_key(chosen, values, None)] = None
-        if not retired:
-            break
-    return [key for key in found if key not in retired]
-
-
-def _choices(values: list[list[str]]) -> Iterator[tuple[str, ...]]:
-    if not values:
-        yield ()
-        return
-    for one in values[0]:
-        for rest in _choices(values[1:]):
-            yield (one, *rest)
-
-
-def _key(chosen: tuple[tuple[Part, list[str]], ...], values: tuple[str, ...], leave: int | None) -> Key:
-    kept = [at for at in range(len(chosen)) if at != leave]
-    return Key("+".join(chosen[at][0].name for at in kept), "\x1f".join(values[at] for at in kept))
+    return [
+        Part(f"{name}{suffix}", name, joins, read)
+        for name, how in fields.items()
+        for suffix, joins, read in _PARTS[how]
+    ]
 
 
 @dataclass(slots=True)
 class Rule:
-    """How a rule did: records it gave keys, pairs it gave, keys retired and the records in those."""
+    """How a rule did: pairs it gave, keys retired, and the records of the largest block."""
 
-    name: str
+    parts: tuple[str, ...]
     fields: tuple[str, ...]
     pairs: int
     retired: int
     largest: int
+
+    @property
+    def name(self) -> str:
+        """The parts, joined by "+"."""
+        return "+".join(self.parts)
 
 
 @dataclass(slots=True)
@@ -151,30 +119,60 @@ class Blocked:
     limit: int = 0
 
 
-def block(table: Table, parts: list[Part], *, limit: int) -> Blocked:
-    """All pairs of records that share a key whose block holds at most `limit` records."""
-    codes = [(part, part_codes(table, part)) for part in parts]
-    rules: list[Rule] = []
+class Codes(dict[str, Ints]):
+    """Part's name -> (records, places): a code for each value of the part, -1 for none. Worked out when asked for."""
+
+    def __init__(self, table: Table, parts: Sequence[Part]) -> None:
+        super().__init__()
+        self.table, self.parts = table, {part.name: part for part in parts}
+
+    def __missing__(self, name: str) -> Ints:
+        self[name] = part_codes(self.table, self.parts[name])
+        return self[name]
+
+
+def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None = None) -> Blocked:
+    """All pairs of records that share a key whose block holds at most `limit` records.
+
+    rules: names of parts; without them, each part by itself and, where it is worth it, two and three joined."""
+    size, parts = codes.table.size, list(codes.parts.values())
+    told: list[Rule] = []
     found: list[Ints] = []
-    full: dict[tuple[int, ...], _Full] = {}
-    for depth in (1, 2, 3):
-        for chosen in combinations(range(len(codes)), depth):
-            if len({codes[at][0].field for at in chosen}) < depth:
+    full: dict[tuple[str, ...], _Full] = {}
+    for depth in range(1, _DEPTH + 1):
+        for chosen in combinations(parts, depth):
+            name = tuple(part.name for part in chosen)
+            coarser = [full.get(tuple(one for one in name if one != left)) for left in name] if depth > 1 else []
+            if any(one is None for one in coarser) or not _allowed(chosen, [one for one in coarser if one], rules):
                 continue
-            coarser = [full.get(tuple(c for c in chosen if c != at)) for at in chosen] if depth > 1 else []
-            if any(one is None for one in coarser):
-                continue
-            where, keys = _combine([codes[at][1] for at in chosen], [one for one in coarser if one], table.size)
+            where, keys = _combine([codes[one] for one in name], [one for one in coarser if one], size)
             order, starts, sizes = _blocks(keys)
             wide = sizes > limit
-            pairs = list(_pairs(where[order], starts[~wide], sizes[~wide], table.size))
+            pairs = list(_pairs(where[order], starts[~wide], sizes[~wide], size))
             found += pairs
-            if wide.any():
-                full[chosen] = _Full.of(where[order], keys[order], np.repeat(wide, sizes), table.size)
-            name, fields = "+".join(codes[at][0].name for at in chosen), tuple(codes[at][0].field for at in chosen)
-            rules.append(Rule(name, fields, sum(map(len, pairs)), int(wide.sum()), int(sizes.max(initial=0))))
-    pairs_all = _distinct(found)
-    return Blocked((pairs_all // table.size).astype(np.int32), (pairs_all % table.size).astype(np.int32), rules, limit)
+            if wide.any() and depth < _DEPTH:
+                full[name] = _Full.of(where[order], keys[order], np.repeat(wide, sizes), size)
+            told.append(
+                Rule(
+                    name,
+                    tuple(part.field for part in chosen),
+                    sum(map(len, pairs)),
+                    int(wide.sum()),
+                    int(sizes.max(initial=0)),
+                )
+            )
+    every = _distinct(found)
+    return Blocked((every // size).astype(np.int32), (every % size).astype(np.int32), told, limit)
+
+
+def _allowed(chosen: Sequence[Part], coarser: "Sequence[_Full]", rules: Sequence[tuple[str, ...]] | None) -> bool:
+    if rules is not None:
+        return tuple(part.name for part in chosen) in rules
+    if len(chosen) == 1:
+        return True
+    if len({part.field for part in chosen}) < len(chosen) or not all(part.joins for part in chosen):
+        return False
+    return float(np.logical_and.reduce([one.records for one in coarser]).mean()) >= _WORTH
 
 
 @dataclass(slots=True)
@@ -273,12 +271,13 @@ def _distinct(found: list[Ints]) -> Ints:
     return joined[np.concatenate(([True], joined[1:] != joined[:-1]))] if len(joined) else joined
 
 
-def count(table: Table, parts: list[Part], limits: Collection[int]) -> dict[int, int]:
+def count(codes: Codes, limits: Collection[int]) -> dict[int, int]:
     """About how many pairs (with repetitions) single parts give at each limit: for choosing one."""
     totals = dict.fromkeys(limits, 0)
-    for part in parts:
-        _, keys = _combine([part_codes(table, part)], [], table.size)
-        sizes = _blocks(keys)[2]
+    for name in codes.parts:
+        held = codes[name]
+        flat = held[held >= 0]
+        sizes = np.bincount(flat) if len(flat) else np.zeros(1, dtype=np.int64)
         for limit in limits:
             kept = sizes[sizes <= limit]
             totals[limit] += int((kept * (kept - 1) // 2).sum())

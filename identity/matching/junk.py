@@ -90,7 +90,12 @@ def _piled_up(column: Column) -> tuple[str, ...]:
     for value, count in zip(column.values, counts.tolist(), strict=True):
         near = by_year.get(value[:3], ())
         usual = float(np.quantile([c for c in near if c != count] or [1], 0.9))
-        if count > _TIMES * max(usual, 1) and count > 20 and count / total > 0.002 and not (januaries and value.endswith("-01-01")):
+        if (
+            count > _TIMES * max(usual, 1)
+            and count > 20
+            and count / total > 0.002
+            and not (januaries and value.endswith("-01-01"))
+        ):
             found.append(value)
     return tuple(sorted(found))
 
@@ -98,7 +103,11 @@ def _piled_up(column: Column) -> tuple[str, ...]:
 def _januaries(column: Column) -> bool:
     """1 January is frequent in many years, not only in a default's."""
     counts = column.counts()
-    first = [(count, value[:4]) for value, count in zip(column.values, counts.tolist(), strict=True) if value.endswith("-01-01")]
+    first = [
+        (count, value[:4])
+        for value, count in zip(column.values, counts.tolist(), strict=True)
+        if value.endswith("-01-01")
+    ]
     return len(first) > 10 and sorted(count for count, _ in first)[-4] * 4 > max(count for count, _ in first)
 
 

@@ -20,10 +20,14 @@ class TooFew(ValueError):
     """Too few decisions, or all of one kind; says so."""
 
 
-def stage(model: Model, scorer: Scorer, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], same: npt.NDArray[np.bool_]) -> Stage:
+def stage(
+    model: Model, scorer: Scorer, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64], same: npt.NDArray[np.bool_]
+) -> Stage:
     """Learns the second stage. left, right: rows of the scorer's table; same: what people decided. Raises TooFew."""
     if len(same) < LEAST or same.all() or not same.any():
-        raise TooFew(f"{len(same)} decisions, {int(same.sum())} of them matches: at least {LEAST} are needed, and both answers")
+        raise TooFew(
+            f"{len(same)} decisions, {int(same.sum())} of them matches: at least {LEAST} are needed, and both answers"
+        )
     _, bits, extra, kin = scorer.pieces(left, right)
     names = [one.name for one in model.fields]
     x = np.column_stack((bits + extra, kin, np.ones(len(same)))) * np.log(2)

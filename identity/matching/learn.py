@@ -113,12 +113,16 @@ def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> 
             one.shares = np.maximum(chances.mean(axis=1), 1e-7)
             for counts, chance in zip(fresh, chances, strict=False):
                 for at in one.use:
-                    counts[at] = counts[at] + np.bincount(one.levels[:, at], weights=chance, minlength=len(counts[at]) + 1)[1:]
+                    counts[at] = (
+                        counts[at] + np.bincount(one.levels[:, at], weights=chance, minlength=len(counts[at]) + 1)[1:]
+                    )
         before = rates.m
         rates.m = [counts / counts.sum() for counts in fresh[0]]
         for (relation, held), counts in zip(rates.kin.items(), fresh[1:], strict=True):
             free = RELATIONS[relation]
-            rates.kin[relation] = [c / c.sum() if f in free else u for f, c, u in zip(fields, counts, held, strict=True)]
+            rates.kin[relation] = [
+                c / c.sum() if f in free else u for f, c, u in zip(fields, counts, held, strict=True)
+            ]
         if max(float(np.abs(a - b).max()) for a, b in zip(rates.m, before, strict=True)) < _STILL:
             break
     return done + 1
@@ -144,6 +148,8 @@ def settle(rates: Rates, levels: Levels, extra: Floats, pairs: float) -> None:
     for row, columns in enumerate([rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]):
         for at, column in enumerate(columns):
             bits[row] += column[levels[:, at]]
+    # What speaks for nothing but strangers counts for nothing here: shares are small, and there are many such pairs.
+    bits = bits[:, bits.max(axis=0) > 0]
     shares = np.full(len(bits), 1e-4)
     for _ in range(100):
         full = bits + np.log2(shares)[:, None]

@@ -11,14 +11,13 @@ from identity.matching import blocking, labels
 from identity.matching.blocking import Blocked
 from identity.matching.model import Model
 from identity.matching.partition import Partition, components, partition
-from identity.matching.scoring import Scorer, probabilities
+from identity.matching.scoring import HOPELESS, Scorer, probabilities
 from identity.matching.table import Table
 from identity.matching.training import Say, train
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _COMPLETED = 200  # records of a component within which all pairs are scored
-_LEAST_BITS = -10.0  # weaker pairs are forgotten: a thousandth and less
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +50,41 @@ def _silent(what: str, done: float) -> None:
 
 
 def link(
-    table: Table, *, model: Model | None = None, decisions: Decisions | None = None, threshold: float | None = None, say: Say = _silent
+    table: Table,
+    *,
+    model: Model | None = None,
+    decisions: Decisions | None = None,
+    threshold: float | None = None,
+    say: Say = _silent,
 ) -> Linked:
     """Resolves a table whose reading is the model's, if there is one. Raises training.Untrainable and labels.TooFew."""
     if model is None:
         trained = train(table, say=say)
-        model, table, scorer, blocked, bits = trained.model, trained.table, trained.scorer, trained.blocked, trained.bits
+        model, table, scorer, blocked, bits = (
+            trained.model,
+            trained.table,
+            trained.scorer,
+            trained.blocked,
+            trained.bits,
+        )
     else:
         say("choosing pairs", 0.2)
-        blocked = blocking.block(table, [part for part in model.parts() if part.field in table.columns], limit=model.limit)
+        codes = blocking.Codes(table, [part for part in model.parts() if part.field in table.columns])
+        blocked = blocking.block(codes, limit=model.limit, rules=model.rules)
         scorer = Scorer(model, table)
         say("scoring", 0.4)
         bits = scorer.bits(blocked.left, blocked.right)
     if decisions is not None:
-        model = msgspec.structs.replace(model, stage=labels.stage(model, scorer, decisions.left, decisions.right, decisions.same))
+        model = msgspec.structs.replace(
+            model, stage=labels.stage(model, scorer, decisions.left, decisions.right, decisions.same)
+        )
         scorer = Scorer(model, table, scorer.comparer, scorer.rarities)
         bits = scorer.bits(blocked.left, blocked.right)
     threshold = model.threshold if threshold is None else threshold
     say("clustering", 0.85)
     edges = np.arange(-60, 62, 2, dtype=np.int64)
     counts = np.histogram(bits.clip(-60, 59.9), bins=edges)[0].astype(np.int64)
-    kept = bits > _LEAST_BITS
+    kept = bits > HOPELESS
     left, right, probability = blocked.left[kept], blocked.right[kept], probabilities(bits[kept])
     left, right, probability = complete(scorer, left, right, probability, threshold)
     found = partition(table.size, left, right, probability, threshold=threshold, **_constraints(decisions))
@@ -109,7 +122,7 @@ def complete(
     for one in np.unique(sizes[wanted]).tolist():
         members = order[starts[wanted & (sizes == one)][:, None] + np.arange(one)]
         a, b = np.triu_indices(one, 1)
-        found.append((members[:, a].ravel() * size + members[:, b].ravel()))
+        found.append(members[:, a].ravel() * size + members[:, b].ravel())
     if not found:
         return left, right, probability
     kept = inside & wanted[component[left]]

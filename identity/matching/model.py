@@ -74,12 +74,13 @@ class Stage(Struct, frozen=True):
 
 class Model(Struct, frozen=True):
     """All that scoring needs. prior: probability that two random records are of one person; related: that they are of
-    each kind of kin (learn.py). limit: most records in a block. threshold: mean probability within a cluster (partition.py)."""
+    each kind of kin (learn.py). rules: the parts of blocking keys, by name (blocking.py); limit: most records in a block. threshold: mean probability within a cluster (partition.py)."""
 
     fields: tuple[Field, ...]
     prior: float
     reading: Reading = Reading()
     limit: int = 100
+    rules: tuple[tuple[str, ...], ...] = ()
     related: dict[str, float] = {}
     threshold: float = 0.35
     stage: Stage | None = None
@@ -102,7 +103,9 @@ class Model(Struct, frozen=True):
             )
         for one in found.fields:
             wanted = COMPARISONS.get(one.compared)
-            if wanted is None or any(len(wanted.levels) != len(x) for x in (one.m, one.u, one.usual, *one.kin.values())):
+            if wanted is None or any(
+                len(wanted.levels) != len(x) for x in (one.m, one.u, one.usual, *one.kin.values())
+            ):
                 raise Unreadable(
                     f"field {one.name!r}: its levels are not those of a comparison of this version: train it again"
                 )

@@ -45,7 +45,11 @@ def partition(
     each fact that one person has but once (a verified id ...), its code for each node, -1 where unknown: two nodes with different
     codes are never together, unless a must says so.
     """
-    i, j, p = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64), np.asarray(probability, dtype=np.float64)
+    i, j, p = (
+        np.asarray(left, dtype=np.int64),
+        np.asarray(right, dtype=np.int64),
+        np.asarray(probability, dtype=np.float64),
+    )
     must, barred = sorted({(min(a, b), max(a, b)) for a, b in must}), {(min(a, b), max(a, b)) for a, b in cannot}
     strong = p >= threshold
     ties = np.array(must, dtype=np.int64).reshape(-1, 2)
@@ -102,7 +106,9 @@ def _grow(
         ties.setdefault(int(component[pair[0]]), []).append(pair)
     for chosen in np.split(order, cuts) if len(order) else []:
         tied = ties.pop(int(home[chosen[0]]), [])
-        _Growth(found, barred, exclusive, threshold).run(i[chosen].tolist(), j[chosen].tolist(), p[chosen].tolist(), tied)
+        _Growth(found, barred, exclusive, threshold).run(
+            i[chosen].tolist(), j[chosen].tolist(), p[chosen].tolist(), tied
+        )
     for tied in ties.values():
         _Growth(found, barred, exclusive, threshold).run([], [], [], tied)
 
@@ -110,7 +116,9 @@ def _grow(
 class _Growth:
     """Average linkage within one component. Clusters are named by their smallest node."""
 
-    def __init__(self, found: Partition, barred: set[tuple[int, int]], exclusive: Sequence[Ints], threshold: float) -> None:
+    def __init__(
+        self, found: Partition, barred: set[tuple[int, int]], exclusive: Sequence[Ints], threshold: float
+    ) -> None:
         self.found, self.barred, self.exclusive, self.threshold = found, barred, exclusive, threshold
         self.members: dict[int, list[int]] = {}
         self.sums: dict[int, dict[int, float]] = {}
@@ -188,7 +196,9 @@ class _Growth:
 def _certainty(found: Partition, i: Ints, j: Ints, p: Floats) -> None:
     size = len(found.cluster)
     together = found.cluster[i] == found.cluster[j]
-    sums = np.bincount(i[together], weights=p[together], minlength=size) + np.bincount(j[together], weights=p[together], minlength=size)
+    sums = np.bincount(i[together], weights=p[together], minlength=size) + np.bincount(
+        j[together], weights=p[together], minlength=size
+    )
     others = np.bincount(found.cluster, minlength=size)[found.cluster] - 1
     nearest = np.zeros(size)
     np.maximum.at(nearest, i, p)

@@ -14,6 +14,7 @@ from identity.matching.prepare import Prepared
 from identity.matching.table import Table
 
 _CHUNK = 500_000  # pairs at once
+HOPELESS = -10.0  # bits: odds of a thousandth
 
 
 class Part(Struct, frozen=True):
@@ -39,7 +40,9 @@ class Match(Struct, frozen=True):
 class Scorer:
     """Scores pairs of a table's rows by a model. rarities: those of the table itself where the model was just learnt from it."""
 
-    def __init__(self, model: Model, table: Table, comparer: Comparer | None = None, rarities: Rarities | None = None) -> None:
+    def __init__(
+        self, model: Model, table: Table, comparer: Comparer | None = None, rarities: Rarities | None = None
+    ) -> None:
         self.model = model
         self.comparer = comparer or Comparer(table, model.compared)
         self.rarities = rarities if rarities is not None else self._rarities()
@@ -83,18 +86,45 @@ class Scorer:
         return grained(-np.log2(total))
 
     def bits(self, left: Rows, right: Rows, levels: Levels | None = None) -> npt.NDArray[np.float32]:
-        """(pairs,) float32: log2 of the odds."""
+        """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS even if all they share were unique get what they can
+        reach at most: most pairs of a block are such, and their rarities need not be looked up."""
         i, j = np.asarray(left), np.asarray(right)
         out = np.zeros(len(i), dtype=np.float32)
+        highest = self._highest()
         for at in range(0, len(i), _CHUNK):
             cut = slice(at, at + _CHUNK)
-            _, bits, extra, kin = self.pieces(i[cut], j[cut], None if levels is None else levels[cut])
-            out[cut] = self._total(bits, extra, kin)
+            said = self.comparer.levels(i[cut], j[cut]) if levels is None else levels[cut]
+            reach = np.full(len(said), self._start(), dtype=np.float32)
+            for field, most in enumerate(highest):
+                reach += most[said[:, field]]
+            hope = np.flatnonzero(reach >= HOPELESS)
+            _, bits, extra, kin = self.pieces(i[cut][hope], j[cut][hope], said[hope])
+            reach[hope] = self._total(bits, extra, kin)
+            out[cut] = reach
         return out
+
+    def _start(self) -> float:
+        return self.model.prior_bits + self._stage()[2]
+
+    def _highest(self) -> list[npt.NDArray[np.float32]]:
+        """For each field, the most that each level can weigh."""
+        found = []
+        for at, one in enumerate(self.model.fields):
+            most = np.zeros(len(self._usual[at]))
+            for level, (aspect, share) in enumerate(COMPARISONS[one.compared].shared, start=1):
+                if share:
+                    # Nothing is rarer than what was not seen. Of the model alone, so that a pair weighs the same among any others.
+                    most[level] = share * (one.rarest[aspect] - self._usual[at][level])
+            # A little above: float32 rounds.
+            found.append(((self._bits[at] + most) * self._stage()[0][at] + 1e-3).astype(np.float32))
+            found[-1][0] = 0
+        return found
 
     def _total(self, bits: Floats, extra: Floats, kin: Floats) -> Floats:
         factors, kin_factor, offset = self._stage()
-        return np.asarray(grained((bits + extra) * factors).sum(axis=1) + grained(kin * kin_factor) + offset + self.model.prior_bits)
+        return np.asarray(
+            grained((bits + extra) * factors).sum(axis=1) + grained(kin * kin_factor) + offset + self.model.prior_bits
+        )
 
     def _stage(self) -> tuple[Floats, float, float]:
         stage = self.model.stage
@@ -107,7 +137,11 @@ class Scorer:
         """With the waterfall of each pair."""
         levels, bits, extra, kin = self.pieces(left, right)
         factors, kin_factor, offset = self._stage()
-        bits, extra, kin = grained(bits * factors), grained((bits + extra) * factors) - grained(bits * factors), grained(kin * kin_factor)
+        bits, extra, kin = (
+            grained(bits * factors),
+            grained((bits + extra) * factors) - grained(bits * factors),
+            grained(kin * kin_factor),
+        )
         found = []
         for row in range(len(levels)):
             parts = [Part("prior", "", self.model.prior_bits)]

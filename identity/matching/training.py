@@ -17,7 +17,7 @@ from identity.matching.frequency import Counts, aspects, count
 from identity.matching.junk import without_junk
 from identity.matching.model import Field, Model, pack
 from identity.matching.partition import partition
-from identity.matching.patterns import Comparer, Levels, Rarity
+from identity.matching.patterns import Comparer, Rarity
 from identity.matching.prepare import COMPARED
 from identity.matching.scoring import Scorer, probabilities
 from identity.matching.table import Table
@@ -29,7 +29,7 @@ Say = Callable[[str, float], None]  # what is being done, and how much of all is
 _RANDOM_PAIRS = 400_000
 _SESSION_PAIRS = 20_000
 _LEAST_SESSION = 50
-_SETTLE_PAIRS = 2_000_000
+_SETTLE_PAIRS = 1_000_000
 _HELD_TEXTS = 20_000  # most frequent texts of an aspect that a model keeps
 _LIMITS = (1000, 700, 500, 350, 250, 180, 130, 90, 60, 45, 30, 20, 14, 10, 7, 5)
 _THRESHOLD = 0.35
@@ -55,10 +55,11 @@ def compared(table: Table) -> dict[str, str]:
     return {name: COMPARED.get(name, "text") for name in table.columns}
 
 
-def limit_for(table: Table, parts: list[blocking.Part]) -> int:
+def limit_for(codes: blocking.Codes) -> int:
     """The largest block that keeps the pairs affordable: some 50 a record in small tables, fewer in large ones."""
-    budget = min(max(50 * table.size, 200_000), 4_000_000 + 6 * table.size)
-    totals = blocking.count(table, parts, _LIMITS)
+    size = codes.table.size
+    totals = blocking.count(codes, _LIMITS)
+    budget = min(max(50 * size, 200_000), 4_000_000 + 6 * size)
     return next((limit for limit in _LIMITS if totals[limit] <= budget), _LIMITS[-1])
 
 
@@ -68,19 +69,19 @@ def train(table: Table, *, seed: int = 1, say: Say = lambda what, done: None) ->
     fields = compared(table)
     if table.size < 2 or not fields:
         raise Untrainable("there must be at least two records, and one column that says something of them")
-    parts = blocking.parts_of(fields)
+    codes = blocking.Codes(table, blocking.parts_of(fields))
     say("choosing pairs", 0.1)
-    blocked = blocking.block(table, parts, limit=limit_for(table, parts))
+    blocked = blocking.block(codes, limit=limit_for(codes))
     if not len(blocked.left):
         raise Untrainable("no two records share a name, an address or anything else that could be compared")
     say("comparing", 0.2)
-    lesson = _Lesson(table, fields, parts, blocked, np.random.default_rng(seed))
+    lesson = _Lesson(codes, fields, blocked, np.random.default_rng(seed))
     say("learning", 0.5)
-    model, scorer = lesson.round(None, blocked.limit)
+    model, scorer = lesson.round(None)
     bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
     say("learning", 0.6)
     people = partition(table.size, blocked.left, blocked.right, probabilities(bits), threshold=0.5).cluster
-    model, scorer = lesson.round(people, blocked.limit)
+    model, scorer = lesson.round(people)
     say("scoring", 0.7)
     bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
     return Trained(model, table, scorer, blocked, bits)
@@ -90,8 +91,9 @@ class _Lesson:
     """What both rounds share: levels of the blocked pairs and of random ones, and which pairs teach which fields."""
 
     def __init__(
-        self, table: Table, fields: Mapping[str, str], parts: list[blocking.Part], blocked: Blocked, rng: np.random.Generator
+        self, codes: blocking.Codes, fields: Mapping[str, str], blocked: Blocked, rng: np.random.Generator
     ) -> None:
+        table = codes.table
         self.table, self.fields, self.blocked = table, dict(fields), blocked
         self.comparer = Comparer(table, fields)
         self.levels = self.comparer.levels(blocked.left, blocked.right)
@@ -101,15 +103,17 @@ class _Lesson:
         self.sizes = [len(COMPARISONS[how].levels) for how in fields.values()]
         self.share = [np.array([share for _, share in COMPARISONS[how].shared]) for how in fields.values()]
         total = len(blocked.left)
-        self.some = np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
-        self.sessions = self._sessions(parts, rng)
+        self.some = (
+            np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
+        )
+        self.sessions = self._sessions(codes, rng)
 
-    def _sessions(self, parts: list[blocking.Part], rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
+    def _sessions(self, parts: blocking.Codes, rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
         """(places in `some`, the fields they agree in by rule)."""
         left, right = self.blocked.left[self.some], self.blocked.right[self.some]
         found = []
-        for part in parts:
-            codes = blocking.part_codes(self.table, part)
+        for name, part in parts.parts.items():
+            codes = parts[name]
             agree = np.zeros(len(left), dtype=bool)
             for a in range(codes.shape[1]):
                 for b in range(codes.shape[1]):
@@ -121,7 +125,7 @@ class _Lesson:
                 found.append((which, [list(self.fields).index(part.field)]))
         return found or [(np.arange(len(left)), [])]
 
-    def round(self, people: Ints | None, limit: int) -> tuple[Model, Scorer]:
+    def round(self, people: Ints | None) -> tuple[Model, Scorer]:
         """Learns once. people: a person's number for each record, as far as known."""
         counts = {
             (name, aspect): count(self.table, self.comparer, name, aspect, people)
@@ -136,7 +140,7 @@ class _Lesson:
         learn.expect(rates, list(self.fields), sessions)
         size = self.table.size
         learn.settle(rates, levels, extra, size * (size - 1) / 2 * len(self.some) / len(self.blocked.left))
-        model = self._model(rates, counts, rarities, limit)
+        model = self._model(rates, counts, rarities)
         return model, Scorer(model, self.table, self.comparer, rarities)
 
     def _rates(
@@ -150,7 +154,7 @@ class _Lesson:
         return learn.start(list(self.fields), levels, rarity, self.sizes, equal)
 
     def _model(
-        self, rates: learn.Rates, counts: dict[tuple[str, str], Counts], rarities: dict[tuple[str, str], Rarity], limit: int
+        self, rates: learn.Rates, counts: dict[tuple[str, str], Counts], rarities: dict[tuple[str, str], Rarity]
     ) -> Model:
         fields = []
         for at, (name, how) in enumerate(self.fields.items()):
@@ -170,7 +174,8 @@ class _Lesson:
             )  # fmt: skip
         # Kin so few that they change nothing are left out: scoring is the faster for it.
         related = {relation: share for relation, share in (rates.related or {}).items() if share > rates.prior / 1000}
-        return Model(tuple(fields), rates.prior, self.table.reading, limit, related, _THRESHOLD)
+        rules = tuple(rule.parts for rule in self.blocked.rules)
+        return Model(tuple(fields), rates.prior, self.table.reading, self.blocked.limit, rules, related, _THRESHOLD)
 
     def _pack(self, name: str, aspect: str, one: Counts, rarity: Rarity) -> tuple[str, str]:
         texts = self.comparer.vocabularies[name].aspect(aspect)[1]

@@ -77,7 +77,9 @@ class Vocabulary:
     @cached_property
     def single(self) -> npt.NDArray[np.bool_]:
         """The first word is a letter alone."""
-        return np.fromiter((len(value.partition(" ")[0]) == 1 for value in self.values), dtype=bool, count=len(self.values))
+        return np.fromiter(
+            (len(value.partition(" ")[0]) == 1 for value in self.values), dtype=bool, count=len(self.values)
+        )
 
     @cached_property
     def sound(self) -> Ints:
