@@ -8,18 +8,20 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, Value
+from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from cdp.access.admin import AuditedAdmin
 from cdp.access.masking import rounded
-from cdp.access.principals import actor_of, audited, sees_rounded
+from cdp.access.principals import actor_of, sees_rounded
+from cdp.catalogue import snapshot
 from consent.models import Purpose
 from segments import program, reads
 from segments.define import change, check, define, remove
@@ -29,12 +31,10 @@ from segments.rules import InvalidRule
 from segments.sparkline import sparkline
 from segments.tasks import build_segment
 
-_PAGE = 50
 _EXAMPLE = {
     "all": [{"trait": "country", "is": "NL"}, {"event": "Order Completed", "count": {"gte": 3}, "within": {"days": 90}}]
 }
-
-
+_LINK = "font-semibold text-primary-600 dark:text-primary-500 hover:underline"
 # What a condition speaks of comes first; PostgreSQL keeps the keys of an object in an order of its own.
 _SUBJECTS = ("all", "any", "not", "trait", "event", "segment", "consent")
 
@@ -68,8 +68,15 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
     rule = RuleField(
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 16, "spellcheck": "false", "style": "font-family: monospace"}),
         encoder=None,
-        help_text="The language is described in docs/segments.md; its JSON Schema is at /api/v1/segments/schema/.",
+        help_text=mark_safe(  # noqa: S308 - a constant
+            "Written by the form above, or as text by whoever likes; its"
+            f' <a class="{_LINK}" href="/api/v1/segments/schema/">JSON Schema</a> is for programs.'
+        ),
     )
+
+    class Media:
+        css = {"all": ["segments/editor.css"]}
+        js = [Script("segments/editor.js", defer=True)]
 
     class Meta:
         model = Segment
@@ -96,7 +103,7 @@ class SegmentForm(forms.ModelForm):  # type: ignore[type-arg]
             except InvalidRule as error:
                 for fault in error.faults:
                     field = "purpose" if fault.path == "purpose" else "rule"
-                    self.add_error(field, f"{fault.path or 'The rule'}: {fault.problem}. Remedy: {fault.remedy}.")
+                    self.add_error(field, f"{fault.path or 'The rule'} {fault.problem}: {fault.remedy}.")
         return found
 
 
@@ -114,6 +121,15 @@ class SegmentAdmin(AuditedAdmin):
     prepopulated_fields = {"key": ["name"]}
     readonly_fields = ["condition", "sizes", "version", "built_at", "updated_at"]
     change_form_after_template = "segments/preview.html"
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """With the names that the editor offers: declared facts and events, which stand in clear."""
+        catalogue = snapshot.current()
+        traits = {it.name: it.type for it in catalogue.fields("trait") if it.data_class == "fact"}
+        known = {"traits": traits, "events": catalogue.event_names()}
+        return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), "segment_words": known})
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """A new segment has no members yet."""
@@ -155,7 +171,7 @@ class SegmentAdmin(AuditedAdmin):
     def people(self, segment: Segment) -> SafeString:
         """Now, with a link to them."""
         link = reverse("admin:segments_segment_members", args=[segment.pk])
-        return format_html('<a href="{}" class="font-semibold">{}</a>', link, f"{self._size(segment).listed:,}")
+        return format_html('<a href="{}" class="{}">{}</a>', link, _LINK, f"{self._size(segment).listed:,}")
 
     @display(description="Withheld")  # type: ignore[untyped-decorator]
     def withheld(self, segment: Segment) -> str:
@@ -177,7 +193,11 @@ class SegmentAdmin(AuditedAdmin):
     def sizes(self, segment: Segment) -> SafeString:
         """Listed and withheld, and the last 30 days."""
         return format_html(
-            "{} people, {} withheld {}", self.people(segment), self.withheld(segment), self.trend(segment)
+            "{} {}, {} withheld {}",
+            self.people(segment),
+            "person" if self._size(segment).listed == 1 else "people",
+            self.withheld(segment),
+            self.trend(segment),
         )
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
@@ -232,11 +252,10 @@ class SegmentAdmin(AuditedAdmin):
         self.message_user(request, "The segments are being rebuilt.", messages.SUCCESS)
 
     def get_urls(self) -> list[Any]:
-        """Preview and members."""
+        """The preview. The page of members is the console's, which knows people's names."""
         view = self.admin_site.admin_view
         own = [
             path("preview/", view(self.preview_view), name="segments_segment_preview"),
-            path("<uuid:segment_id>/members/", view(self.members_view), name="segments_segment_members"),
         ]
         return own + list(super().get_urls())
 
@@ -260,51 +279,13 @@ class SegmentAdmin(AuditedAdmin):
             context["faults"] = error.faults
         return TemplateResponse(request, "segments/preview_result.html", context)
 
-    def members_view(self, request: HttpRequest, segment_id: UUID) -> HttpResponse:
-        """Who is in it now, fifty at a time."""
-        segment = self.get_object(request, str(segment_id))
-        if segment is None or not self.has_view_permission(request, segment):
-            raise PermissionDenied
-        found: list[reads.Member] = []
-        if not sees_rounded(request):
-            after = request.GET.get("after", "")
-            found = reads.members(
-                segment, timezone.now(), after=UUID(after) if _is_uuid(after) else None, limit=_PAGE + 1
-            )
-            audited(
-                request,
-                "segment.members",
-                object=("segment", segment.pk),
-                rows=len(found[:_PAGE]),
-                purpose=segment.purpose,
-            )
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Members of {segment.name}",
-            "opts": self.opts,
-            "segment": segment,
-            "condition": program.words(segment.rule),
-            "size": self._size(segment),
-            "coarse": sees_rounded(request),
-            "rows": [(_masked(it.profile_id), it.entered_at) for it in found[:_PAGE]],
-            "after": found[_PAGE - 1].profile_id if len(found) > _PAGE else None,
-        }
-        return TemplateResponse(request, "segments/members.html", context)
-
 
 def _masked(profile_id: UUID) -> SafeString:
     """A shortened id that leads to the profile's page, which asks for itself who may see what."""
     return format_html(
-        '<a href="{}" class="font-mono">{}…{}</a>',
+        '<a href="{}" class="font-mono {}">{}…{}</a>',
         f"/admin/identity/profile/{profile_id}/change/",
+        _LINK,
         str(profile_id)[:8],
         str(profile_id)[-4:],
     )
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

@@ -44,7 +44,7 @@ def check(rule: Any, *, purpose: str = "operate", key: str = "") -> Node:
     except InvalidRule as error:
         faults = error.faults
     if purpose not in purposes:
-        faults = (*faults, Fault("purpose", "there is no such purpose", "use the key of a purpose, or make it first"))
+        faults = (*faults, Fault("purpose", "names no purpose", "use the key of a purpose, or make it first"))
     if faults or node is None:
         raise InvalidRule(faults)
     if key and program.references(node):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
@@ -85,8 +86,16 @@ def vocabulary(segments: Iterable[str], purposes: frozenset[str] | None = None) 
     def event(name: str) -> UUID | None:
         return catalogue.event_name(name) if catalogue.declared("event", name) is not None else None
 
+    def near(scope: str, name: str) -> list[str]:
+        if scope == "event":
+            usable = list(catalogue.event_names())
+        else:
+            usable = [it.name for it in catalogue.fields(scope) if it.data_class == "fact"]
+        folded = {it.casefold(): it for it in usable}
+        return [folded[it] for it in get_close_matches(name.casefold(), folded, n=2, cutoff=0.75)]
+
     known = purposes if purposes is not None else _Whatever()
-    return Vocabulary(declared, event, frozenset(segments), known, zone())
+    return Vocabulary(declared, event, frozenset(segments), known, zone(), near)
 
 
 def words(rule: Any) -> str:

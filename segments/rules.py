@@ -29,6 +29,7 @@ class Vocabulary:
     segments: Set[str] = frozenset()
     purposes: Set[str] = frozenset()
     zone: tzinfo = UTC
+    near: Callable[[str, str], list[str]] = lambda scope, name: []  # declared names that are written much like one
 
 
 @dataclass
@@ -86,10 +87,10 @@ class _Parser:
             return None
         found = self.words.field(scope, name)
         if found is None:
-            self.fault(at, f"the {scope} is not declared", "declare it as a fact in the catalogue first")
+            self.fault(at, "is not declared", self._instead(scope, name, "declare it as a fact in the catalogue first"))
             return None
         if found[1] != "fact":
-            self.fault(at, f"the {scope} is identifying and cannot be used in a rule", _DECLARE_FACT)
+            self.fault(at, "is identifying and cannot be used in a rule", _DECLARE_FACT)
             return None
         try:
             steps = [step for key, many in path_steps(name) for step in ((key, "[]") if many else (key,))]
@@ -97,6 +98,10 @@ class _Parser:
             self.fault(at, "is not a path", "write a path such as plan, address.country or products[].category")
             return None
         return Path(name, (*steps, "[]") if found[0] == "list" else tuple(steps)), found[0]
+
+    def _instead(self, scope: str, name: Anything, remedy: str) -> str:
+        near = self.words.near(scope, name) if isinstance(name, str) else []
+        return f"is it {' or '.join(near)}? Else {remedy}" if near else remedy
 
     def _test(self, rule: Mapping[str, Anything], at: str, source: Source) -> Test | None:
         return parse_test(rule, at, source, self.words.zone, self.fault)
@@ -112,7 +117,7 @@ class _Parser:
         self._only(rule, at, "segment", "member")
         key = rule["segment"]
         if not isinstance(key, str) or key not in self.words.segments:
-            self.fault(_join(at, "segment"), "there is no such segment", "use the key of an enabled segment")
+            self.fault(_join(at, "segment"), "names no segment", "use the key of an enabled segment")
             return None
         return InSegment(key, self._flag(rule, at, "member"))
 
@@ -120,7 +125,7 @@ class _Parser:
         self._only(rule, at, "consent", "allowed")
         purpose = rule["consent"]
         if not isinstance(purpose, str) or purpose not in self.words.purposes:
-            self.fault(_join(at, "consent"), "there is no such purpose", "use the key of a purpose")
+            self.fault(_join(at, "consent"), "names no purpose", "use the key of a purpose")
             return None
         return Consent(purpose, self._flag(rule, at, "allowed"))
 
@@ -135,7 +140,8 @@ class _Parser:
         label = rule["event"]
         name = self.words.event(label) if isinstance(label, str) else None
         if name is None:
-            self.fault(_join(at, "event"), "the event is not declared", "declare its name in the catalogue first")
+            remedy = self._instead("event", label, "declare its name in the catalogue first")
+            self.fault(_join(at, "event"), "is not declared", remedy)
         aggregates = [it for it in AGGREGATES if it in rule]
         if len(aggregates) > 1:
             remedy = "write one event condition each, inside all"

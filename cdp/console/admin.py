@@ -12,6 +12,7 @@ from cdp.console import (
     quality_page,
     review_admin,
     rule_admin,
+    segment_members,
     sources_page,
 )
 
@@ -26,6 +27,7 @@ def _urls() -> list[URLPattern]:
         path("data/sources/live/", wrap(sources_page.live), name="console_sources_live"),
         *debugger_page.urls(),
         *quality_page.urls(),
+        *segment_members.urls(),
     ]
 
 

@@ -1,6 +1,7 @@
 """Admin pages: what each role sees, faults in the form, and that changes go through the verbs."""
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -60,6 +61,23 @@ def test_faults_stand_at_the_rule() -> None:
     answer = client.post(f"{LIST}add/", form({"trait": "email", "is": "x"}))
     assert answer.status_code == 200
     assert "declare a coarse fact" in answer.content.decode()
+
+
+def test_a_fault_says_what_may_have_been_meant() -> None:
+    client = as_role("marketer")
+    page = unescape(client.post(f"{LIST}add/", form({"event": "order complete"})).content.decode())
+    assert "event is not declared: is it Order Completed? Else declare its name in the catalogue first." in page
+    page = unescape(client.post(f"{LIST}add/", form({"trait": "cuntry", "is": "NL"})).content.decode())
+    assert "trait is not declared: is it country?" in page
+
+
+def test_the_editor_is_given_the_names_that_rules_may_use() -> None:
+    page = as_role("marketer").get(f"{LIST}add/").content.decode()
+    words = json.loads(page.partition('id="segment-words" type="application/json">')[2].partition("</script>")[0])
+    assert words["traits"]["country"] == "text"
+    assert "email" not in words["traits"]
+    assert "Order Completed" in words["events"]
+    assert 'href="/api/v1/segments/schema/"' in page
 
 
 def test_a_segment_that_others_need_is_not_deleted() -> None:

@@ -79,7 +79,7 @@ def test_a_disabled_segment_has_no_members(django_capture_on_commit_callbacks: C
 
 
 def test_unknown_purpose_is_refused() -> None:
-    with pytest.raises(InvalidRule, match="no such purpose"):
+    with pytest.raises(InvalidRule, match="names no purpose"):
         define("Dutch", DUTCH, by=SYSTEM, at=NOW, purpose="nothing")
 
 
