@@ -384,7 +384,8 @@ LOGGING: dict[str, Any] = {
         "django.db.backends": {"level": "ERROR", "propagate": False},
         "django.request": {"level": "ERROR"},
         "axes": {"level": "ERROR"},
-        "celery.app.trace": {"level": "WARNING"},  # `cdp.celery` writes a line for each job
+        # `cdp.celery` writes a line for each job; of Celery's own only the templates could be written ("Task %(name)s received").
+        "celery": {"level": "WARNING"},
         "_granian": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "granian.access": {"level": "ERROR", "propagate": False},  # it would write paths: ours writes patterns
     },

@@ -84,6 +84,12 @@ def test_what_libraries_write_loses_its_values(form: str, message: Any, args: tu
     assert "ValueError" in line
 
 
+def test_no_line_is_a_template_of_celery() -> None:
+    """Its "Task %(name)s[%(id)s] received" would be written as it stands; `cdp.celery` has a line for each job."""
+    for name in ("celery.worker.strategy", "celery.beat", "celery.app.trace"):
+        assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+
+
 def test_every_line_in_the_source_has_declared_keys_and_a_fixed_event() -> None:
     """So that nothing is withheld from a line by surprise."""
     known = logs.NUMBERS | logs.CODES
