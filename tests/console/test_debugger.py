@@ -93,6 +93,19 @@ def test_an_event_waits_and_is_then_stored_under_the_same_key(shop: Source) -> N
     assert said["counts"][str(shop.id)]["stored"] == 1
 
 
+def test_a_phone_number_that_cannot_be_read_is_no_identifier(shop: Source) -> None:
+    client = signed_in("steward")
+    send(
+        shop, {"type": "identify", "userId": ALICE.user_id, "traits": {"phone": "0151 23456000", "email": ALICE.email}}
+    )
+    work()
+    (row,) = rows(client)
+    assert row["kinds"] == ["user id", "email"]
+    told = {it["kind"]: it["unread"] for it in detail(client, row)["identifiers"]}
+    assert "cannot be read for region US" in told["phone"]
+    assert told["email"] == told["user id"] == ""
+
+
 def test_an_administrator_sees_the_shape_and_no_value_of_a_person(shop: Source) -> None:
     client = signed_in("admin")
     send(shop, ORDER)

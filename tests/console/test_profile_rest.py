@@ -10,11 +10,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cdp.audit import SYSTEM
+from cdp.sources.create import change
 from cdp.vault.keys import commitments
 from identity.models import Profile, Record, Redirect
+from identity.observe import observe
 from segments.define import define
 from segments.rebuild import build
-from tests.console.conftest import NOW, World, client_with, entries, get, post, secrets_of, signed_in
+from tests.console.conftest import NOW, World, client_with, entries, get, observation, post, secrets_of, signed_in
 from tests.people import ALICE, BOB
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +144,20 @@ def test_lookup_finds_by_value_and_never_repeats_it(world: World) -> None:
     bodies: tuple[object, ...] = ({}, {"kind": "email"}, {"kind": "shoe", "value": "1"}, {"identifiers": []}, [1])
     for body in bodies:
         assert post(client, "profiles/lookup/", body)[0] == 400
+
+
+def test_a_national_phone_number_is_read_as_the_sources_read_theirs(world: World) -> None:
+    client = client_with("profiles:read")
+    national = {"kind": "phone", "value": ALICE.phone.removeprefix("+1 ")}
+    assert post(client, "profiles/lookup/", national)[1]["id"] == str(world.alice)
+    assert post(client, "profiles/lookup/", {**national, "region": "NL"})[0] == 404
+    said = observation(world.till, BOB, "T-2", at=NOW)
+    said.region, said.identifiers = "DE", [("phone", "0151 23456000")]
+    observe([said], at=NOW)
+    german = {"kind": "phone", "value": "0151 23456000"}
+    assert post(client, "profiles/lookup/", german)[0] == 404
+    change(world.till, by=SYSTEM, region="DE")
+    assert post(client, "profiles/lookup/", german)[0] == 200
 
 
 def test_a_key_limited_to_a_source_sees_only_what_it_said(world: World) -> None:

@@ -16,7 +16,7 @@ from consent.purposes import InvalidPurpose, ensure_purpose
 class Command(BaseCommand):
     """Here and not in `cdp.sources`, because it may define purposes too."""
 
-    help = "Makes a source of data; the write key of one that sends is printed once. Without --purpose it serves operate (contract)."
+    help = "Makes a source, and prints the write key of one that sends. Without --purpose it serves operate (contract)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """NAME and what the source is."""
