@@ -119,19 +119,36 @@ def same_person(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> D
         ours, theirs = _members(a), _members(b)
         if ours == theirs:
             raise Undecidable("They are one profile already.")
-        apart = Constraint.objects.filter(verdict=Constraint.Verdict.CANNOT_LINK)
-        if apart.filter(_across(ours, theirs)).exists():
-            raise Undecidable("A decision says that some of their records are two people: take that back first.")
-        pairs = [_pair(ours[0], other) for other in theirs] + [_pair(one, theirs[0]) for one in ours[1:]]
-        # One decision is enough, unless names or birth dates of other records contradict: then each of them is decided.
-        for enough in (pairs[:1], pairs):
-            with transaction.atomic():
-                done = _decide("identity.same_person", enough, Constraint.Verdict.MUST_LINK, by=by, at=at)
-                homes = Record.objects.filter(id__in=[*ours, *theirs]).values_list("profile_id", flat=True)
-                if len(set(homes)) == 1:
-                    return done
-                transaction.set_rollback(True)
-        raise Undecidable("Together they would be more records than one person can have.")
+        return _join(ours, theirs, Q(), by=by, at=at)
+
+
+def join(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision:
+    """These two records are one person, and so is who is one person with either today. Raises Undecidable."""
+    with transaction.atomic():
+        locks.take()
+        homes = dict(Record.objects.filter(id__in=_pair(a, b)).values_list("id", "profile_id"))
+        if len(homes) == 2 and homes[a] != homes[b] and homes[a] and homes[b]:
+            ours, theirs = _members(homes[a]), _members(homes[b])
+            firsts = [a, *(it for it in ours if it != a)], [b, *(it for it in theirs if it != b)]
+            # What is said anew of the two themselves replaces what was said before.
+            return _join(*firsts, ~Q(left_id__in=(a, b), right_id__in=(a, b)), by=by, at=at)
+        return join_pairs([(a, b)], by=by, at=at)
+
+
+def _join(ours: list[UUID], theirs: list[UUID], others: Q, *, by: Actor, at: datetime | None) -> Decision:
+    """Joins two profiles whole, through the first record of each, unless one of the `others` decisions forbids it."""
+    if Constraint.objects.filter(_across(ours, theirs), others, verdict=Constraint.Verdict.CANNOT_LINK).exists():
+        raise Undecidable("A decision says that some of their records are two people: take that back first.")
+    pairs = [_pair(ours[0], other) for other in theirs] + [_pair(one, theirs[0]) for one in ours[1:]]
+    # One decision is enough, unless names or birth dates of other records contradict: then each of them is decided.
+    for enough in (pairs[:1], pairs):
+        with transaction.atomic():
+            done = _decide("identity.same_person", enough, Constraint.Verdict.MUST_LINK, by=by, at=at)
+            homes = Record.objects.filter(id__in=[*ours, *theirs]).values_list("profile_id", flat=True)
+            if len(set(homes)) == 1:
+                return done
+            transaction.set_rollback(True)
+    raise Undecidable("Together they would be more records than one person can have.")
 
 
 def _across(ours: list[UUID], theirs: list[UUID]) -> Q:

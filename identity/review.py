@@ -82,14 +82,10 @@ def _decide(rows: Sequence[Review], verdict: str, *, by: Actor, at: datetime) ->
         for row in rows:
             row.before = []
         return done
-    if verdict == State.SAME:
-        joined = decide.join_pairs([_pair(row) for row in rows], by=by, at=at)
-        for row in rows:
-            row.before = _noted({_pair(row): joined.before[_pair(row)]})
-        return joined
+    verb = decide.join if verdict == State.SAME else decide.part
     done = Decision()
     for row in rows:
-        own = decide.part(*_pair(row), by=by, at=at)
+        own = verb(*_pair(row), by=by, at=at)
         row.before = _noted(own.before)
         done = Decision(
             done.merges + own.merges, tuple(sorted({*done.profiles, *own.profiles})), {**done.refused, **own.refused}

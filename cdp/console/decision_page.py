@@ -91,8 +91,9 @@ def _verb(request: HttpRequest, person: Person, *, at: datetime) -> tuple[Verb, 
     found = Constraint.objects.filter(pk=about).first()
     if found is None or not {found.left_id, found.right_id} & set(person.record_ids):
         raise Undecidable("This decision was taken back already.")
-    pair = (found.left_id, found.right_id)
-    return lambda by, at: decide.withdraw([pair], by=by, at=at), kept
+    together = Constraint.objects.filter(verdict=found.verdict, actor=found.actor, at=found.at)
+    pairs = list(together.values_list("left_id", "right_id"))
+    return lambda by, at: decide.withdraw(pairs, by=by, at=at), kept
 
 
 def _ids(texts: list[str]) -> list[UUID]:

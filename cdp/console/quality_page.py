@@ -21,7 +21,8 @@ from cdp.console import charts, names
 from consent.permits import permits_profiles
 from identity import estimate, quality, queue, sampling
 from identity.estimate import Share
-from identity.linking import activation, training
+from identity.linking import activation, comparison, training
+from identity.linking.jobs import Busy
 from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
 from identity.tasks import check_quality
 
@@ -180,7 +181,7 @@ def _door(view: Callable[[HttpRequest], str]) -> Door:
         _check(request, "merges:write")
         try:
             messages.success(request, view(request))
-        except (ValueError, LookupError, training.Busy, MatchModel.DoesNotExist) as error:
+        except (ValueError, LookupError, Busy, MatchModel.DoesNotExist) as error:
             messages.warning(request, str(error) or "It is not there any more: reload the page.")
         return redirect("admin:console_quality")
 
@@ -218,8 +219,6 @@ def train(request: HttpRequest) -> str:
 @_door
 def compare(request: HttpRequest) -> str:
     """Works out what switching to a version would change."""
-    from identity.linking import comparison
-
     comparison.begin(_version(request), by=actor_of(request))
     return "The comparison begins; this page shows what would merge and what would split."
 

@@ -104,15 +104,23 @@ def _household(request: HttpRequest, person: Person, *, at: datetime) -> list[di
 
 
 def _decisions(decided: Sequence[Constraint], called: dict[UUID, str]) -> list[dict[str, Any]]:
-    who = actors([it.actor for it in decided])
-    elsewhere = "a record of somebody else"
+    """A row for each act of deciding: what was decided at one moment by one steward is taken back as one."""
+    who, elsewhere = actors([it.actor for it in decided]), "a record of somebody else"
+    acts: dict[tuple[str, str, datetime], list[Constraint]] = {}
+    for it in decided:
+        acts.setdefault((it.verdict, it.actor, it.at), []).append(it)
     return [
         {
-            "id": it.id, "verdict": it.verdict, "at": it.at, "who": who[it.actor], "left": called.get(it.left_id, elsewhere),
-            "right": called.get(it.right_id, elsewhere),
+            "id": own[0].id,
+            "verdict": verdict,
+            "at": at,
+            "who": who[actor],
+            "left": called.get(own[0].left_id, elsewhere),
+            "right": called.get(own[0].right_id, elsewhere),
+            "more": len(own) - 1,
         }
-        for it in decided
-    ]  # fmt: skip
+        for (verdict, actor, at), own in acts.items()
+    ]
 
 
 def history(person: Person) -> list[dict[str, Any]]:

@@ -1,0 +1,169 @@
+"""The steward's desk in admin: queue, pair, decisions, quality; what it shows of people, and to whom."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from identity import decide, quality
+from identity.models import Constraint, Record, Review, Suspect
+from tests.console.conftest import NOW, World, entries, signed_in
+from tests.console.test_pages import page_of, profile_page, shows
+from tests.identity.test_decide import STEWARD
+from tests.people import ALICE, BOB
+
+pytestmark = pytest.mark.django_db
+
+
+def record_of(profile: UUID, source: Any) -> UUID:
+    """A profile's record of one source."""
+    return Record.objects.get(profile_id=profile, source_id=source.id).id
+
+
+@pytest.fixture
+def question(world: World) -> Review:
+    """Are Alice at the till and Bob one person?"""
+    left, right = sorted((record_of(world.alice, world.till), record_of(world.bob, world.shop)))
+    return Review.objects.create(left_id=left, right_id=right, probability=0.5, bits=0, reason="near_even", at=NOW)
+
+
+def pair_page(question: Review) -> str:
+    """The page of the pair."""
+    return reverse("admin:identity_review_change", args=[question.id])
+
+
+def test_the_desk_is_for_stewards_alone(world: World, question: Review) -> None:
+    addresses = [reverse("admin:identity_review_changelist"), pair_page(question), reverse("admin:console_quality")]
+    for role in ("marketer", "analyst", "admin", "compliance"):
+        client = signed_in(role)
+        assert [client.get(it).status_code for it in addresses] == [403, 403, 403], role
+        assert (
+            client.post(reverse("admin:console_review_answer", args=[question.id]), {"verdict": "same"}).status_code
+            == 403
+        )
+        assert client.post(reverse("admin:console_quality_draw")).status_code == 403
+
+
+def test_a_pair_side_by_side_is_masked_and_its_parts_compared_as_they_are(world: World, question: Review) -> None:
+    client = signed_in("steward")
+    status, text = page_of(client, reverse("admin:identity_review_changelist"))
+    assert status == 200
+    assert "near even" in text
+    for address in (reverse("admin:identity_review_changelist"), pair_page(question)):
+        assert not shows(page_of(client, address)[1], ALICE)
+        assert not shows(page_of(client, address)[1], BOB)
+    status, text = page_of(client, pair_page(question))
+    assert status == 200
+    assert "differ" in text
+    assert "What would happen" in text
+    assert "petName" not in text
+    read = entries("review.read")[-1]
+    assert (read["details"]["open"], "email" in read["fields"]) == (False, True)
+
+
+def test_answers_and_undo_lead_through_the_queue(world: World, question: Review) -> None:
+    client = signed_in("steward")
+    done = client.post(reverse("admin:console_review_answer", args=[question.id]), {"verdict": "different"})
+    assert done["Location"].startswith(reverse("admin:identity_review_changelist"))
+    assert Constraint.objects.get().verdict == "cannot_link"
+    assert "two people" in page_of(client, profile_page(world))[1]
+    back = client.post(reverse("admin:console_review_undo"))
+    assert back["Location"].startswith(pair_page(question))
+    assert not Constraint.objects.exists()
+    many = client.post(
+        reverse("admin:console_review_answers"), {"review": [question.id], "verdict": "same"}, follow=True
+    )
+    assert "1 answered: the same person" in many.content.decode()
+    assert Record.objects.values("profile_id").distinct().count() == 1
+    assert "same person" in page_of(client, reverse("admin:identity_review_changelist") + "?state=same")[1]
+    for body in ({"review": ["x"], "verdict": "same"}, {"review": [question.id], "verdict": "maybe"}, {}):
+        assert client.post(reverse("admin:console_review_answers"), body).status_code in (302, 404)
+    assert (
+        client.get(reverse("admin:identity_review_changelist") + "?state=x&source=y&likely=z&age=1").status_code == 200
+    )
+
+
+def test_a_pair_of_somebody_who_permits_nothing_is_withheld(
+    world: World, question: Review, say: Callable[..., None]
+) -> None:
+    say("*", "restricted")
+    client = signed_in("steward")
+    assert "withheld" in page_of(client, reverse("admin:identity_review_changelist"))[1]
+    status, text = page_of(client, pair_page(question))
+    assert (status, "may not be read" in text) == (200, True)
+    assert "What would happen" not in text
+
+
+def test_both_are_revealed_with_one_reason(world: World, question: Review) -> None:
+    client = signed_in("steward")
+    reveal = reverse("admin:console_review_reveal", args=[question.id])
+    client.post(reveal, {"purpose": "operate", "reason": "short"})
+    assert not shows(page_of(client, pair_page(question))[1], ALICE)
+    client.post(reveal, {"purpose": "operate", "reason": "Are these two one customer?"})
+    text = page_of(client, pair_page(question))[1]
+    assert shows(text, ALICE)
+    assert shows(text, BOB)
+
+
+def decided(client: Client, world: World, **body: Any) -> str:
+    """What the page says after a decision was asked for."""
+    answer = client.post(reverse("admin:console_decide", args=[world.alice]), body, follow=True)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_two_people_are_joined_by_hand_from_the_profile_page_and_parted_from_its_history(world: World) -> None:
+    client = signed_in("steward")
+    by_email = {"verb": "same", "kind": "email", "other": BOB.email}
+    text = decided(client, world, **by_email)
+    assert "What would happen" in text
+    assert "redirects" in text
+    assert not shows(text, BOB)
+    assert Record.objects.values("profile_id").distinct().count() == 2
+    decided(client, world, verb="same", kind="profile", other=str(world.bob), sure="1")
+    assert Record.objects.values("profile_id").distinct().count() == 1
+    text = page_of(client, profile_page(world))[1]
+    assert "contradicts the others" in text
+    assert "Why together?" in text
+    one = Constraint.objects.all()[0]
+    decided(client, world, verb="withdraw", about=str(one.id), sure="1")
+    assert Record.objects.values("profile_id").distinct().count() == 2
+    for body in (
+        {"verb": "same", "kind": "profile", "other": "nobody"},
+        {"verb": "same", "kind": "email", "other": "who@example.com"},
+        {"verb": "same", "kind": "profile", "other": str(world.alice)},
+        {"verb": "part", "record": [str(one.left_id)]},
+        {"verb": "join"},
+        {"verb": "withdraw", "about": str(one.id)},
+    ):
+        assert "What would happen" not in decided(client, world, **body)
+    for body in ({"verb": "split"}, {"verb": "undo", "about": "x"}, {"verb": "undo", "about": str(one.id)}):
+        assert client.post(reverse("admin:console_decide", args=[world.alice]), body).status_code == 404
+
+
+def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:
+    client = signed_in("steward")
+    assert "Nobody has looked yet" in page_of(client, reverse("admin:console_quality"))[1]
+    decide.same_person(world.alice, world.bob, by=STEWARD, at=NOW)
+    scan = quality.begin(at=NOW)
+    while quality.step(scan.id, at=NOW + timedelta(seconds=1)):
+        pass
+    status, text = page_of(client, reverse("admin:console_quality"))
+    assert status == 200
+    assert "given names" in text
+    assert "Compare the two" in text
+    assert not shows(text, ALICE)
+    [suspect] = Suspect.objects.all()
+    client.post(reverse("admin:console_quality_clear"), {"profile": suspect.profile_id})
+    assert Suspect.objects.get().cleared_by
+    assert "No profile contradicts itself" in page_of(client, reverse("admin:console_quality"))[1]
+    drawn = client.post(reverse("admin:console_quality_draw"), follow=True)
+    assert "pairs drawn by chance" in drawn.content.decode()
+    assert client.get(reverse("admin:console_quality_jobs")).status_code == 200
+    for button, body in (("clear", {"profile": "x"}), ("activate", {"version": "7"}), ("deactivate", {})):
+        answer = client.post(reverse(f"admin:console_quality_{button}"), body, follow=True)
+        assert answer.status_code == 200, button
