@@ -96,8 +96,10 @@ def test_typed_values_survive_a_merge_and_come_back_when_it_is_undone(world, lif
         a, b = (home(data.draw(st.integers(0, 30))) for _ in range(2))
         if a == b:
             return
-        left, right = (Record.objects.filter(profile_id=it).order_by("id")[0].id for it in (a, b))
-        done = decide.must_link(left, right, by=STEWARD, at=LATER)
+        try:  # whole profiles: a must-link of two records may take one of them out of its own
+            done = decide.same_person(a, b, by=STEWARD, at=LATER)
+        except decide.Undecidable:
+            return
         if not done.merges:
             return
         merged = typed()[min(a, b)]
