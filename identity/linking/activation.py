@@ -80,10 +80,9 @@ def step(row_id: UUID, *, at: datetime) -> bool:
         row = MatchModel.objects.select_for_update().get(pk=row_id)
         if row.job not in ("activate", "withdraw"):
             return False
-        snapshot.forget()
         ids = _page(_PAGE if row.job == "activate" else _LEFT, row.position)
         if ids:
-            touched = _rescore(ids, at=at) if row.job == "activate" else _withdraw(ids)
+            touched = _rescore(row, ids, at=at) if row.job == "activate" else _withdraw(ids)
             regroup.regroup({}, touched, (), regrouped=(), at=at, actor="matching")
             row.position, row.looked_at = ids[-1], row.looked_at + len(ids)
         else:
@@ -92,12 +91,15 @@ def step(row_id: UUID, *, at: datetime) -> bool:
         return bool(ids)
 
 
-def _rescore(ids: list[UUID], *, at: datetime) -> set[UUID]:
+def _rescore(row: MatchModel, ids: list[UUID], *, at: datetime) -> set[UUID]:
     from identity.linking import settle
 
     model = active.current()
-    if model is None:
-        raise NotActivatable("no version is in force any more")
+    if model is None or model.id != row.id:
+        snapshot.forget()
+        model = active.current()
+    if model is None or model.id != row.id:
+        raise NotActivatable(f"{row} is not in force any more")
     return settle.settle(model, records.by_id(ids), at=at, anew=True).touched
 
 

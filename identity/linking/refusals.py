@@ -16,6 +16,7 @@ from identity.linking.comparable import PURPOSE
 from identity.records import Rec
 
 BATCH = 500
+_PASSES = 3  # who objects takes along those who were joined only for likeness; once parted they are asked again
 
 
 def define(*, by: audit.Actor) -> None:
@@ -44,12 +45,21 @@ def catch_up(*, clock: Callable[[], datetime]) -> int:
     """Withdraws the links of whoever has refused since they were made, and makes those of whoever agrees again; of how many
     records. Only people who ever spoke of it are looked at. Safe to repeat."""
     done = 0
-    last = UUID(int=0)
-    while active.current() is not None:
-        last, count = _step(last, at=clock())
+    for _ in range(_PASSES):
+        count = _pass(clock)
         done += count
         if not count:
             break
+    return done
+
+
+def _pass(clock: Callable[[], datetime]) -> int:
+    done, last = 0, UUID(int=0)
+    while active.current() is not None:
+        last, count = _step(last, at=clock())
+        if not count:
+            break
+        done += count
     return done
 
 

@@ -18,6 +18,7 @@ from identity.records import Rec
 
 NEAR_EVEN = "near_even"
 _NONE = Row(None, frozenset(), 0)
+_EMPTY = Prepared({})
 
 
 def settle(
@@ -64,17 +65,19 @@ class _Scene:
         """Gives records other values, and keys by them, also those of `anew`. What that retires and releases gives others finer
         keys or takes them."""
         rules, digest = self.active.rules, self.active.digest
-        plain = {id: index.keys_of(it, rules, digest) if it else [] for id, it in altered.items()}
+        values = {id: self.rows[id].prepared for id in anew} | dict(altered)
+        plain = {
+            id: frozenset(index.keys_of(it, rules, digest)) if it else frozenset[int]() for id, it in values.items()
+        }
         known = {id: self.rows.get(id, _NONE) for id in altered}
         current = {id: row.keys for id, row in known.items() if row.version == self.active.version}
-        current |= {id: self.rows[id].keys for id in anew}
         self.look({key for own in (*plain.values(), *current.values()) for key in own})
         for id, now in altered.items():
             row = known[id]
             self._before[id] = row.keys
             kept = row.keys if row.version == self.active.version else frozenset()
             self.rows[id] = Row(now, kept, self.active.version)
-        self._rekey({*altered, *anew})
+        self._rekey({*altered, *anew}, plain)
         self._settle_blocks()
 
     def look(self, asked: Iterable[int]) -> None:
@@ -86,13 +89,18 @@ class _Scene:
             else:
                 self.retired[key] = n
 
-    def _rekey(self, ids: Iterable[UUID]) -> None:
-        """Works out the keys of records by what is retired now."""
+    def _rekey(self, ids: Collection[UUID], plain: Mapping[UUID, frozenset[int]]) -> None:
+        """Works out the keys of records by what is retired now. plain: those of some without the finer ones."""
+        # What a record has is at hand before it is asked which of it is retired.
+        self.look({key for id in ids for key in self.rows[id].keys})
         wanted = {}
         for id in ids:
-            it = self.rows[id].prepared
-            own = index.keys_of(it, self.active.rules, self.active.digest, self.retired) if it else []
-            wanted[id] = frozenset(own)
+            it, known = self.rows[id].prepared, plain.get(id)
+            if known is not None and self.retired.keys().isdisjoint(known):
+                wanted[id] = known
+            else:
+                own = index.keys_of(it, self.active.rules, self.active.digest, self.retired) if it else []
+                wanted[id] = frozenset(own)
         self.look({key for id, own in wanted.items() for key in own | self.rows[id].keys})
         for id, own in wanted.items():
             row = self.rows[id]
@@ -138,7 +146,7 @@ class _Scene:
                 stirred |= now
             self.rows |= rows.load([id for id in stirred if id not in self.rows])
             self.rekeyed |= stirred
-            self._rekey(stirred)
+            self._rekey(stirred, {})
 
     def write(self, altered: Mapping[UUID, Prepared | None], refused: Collection[UUID]) -> None:
         """Writes what differs from what is stored."""
@@ -157,40 +165,51 @@ class _Scene:
         rows.rekey(others)
         self.written = len(altered) + len(others)
 
-    def pairs(self, stirred: Collection[UUID]) -> list[Pair]:
-        """Who of these is compared with whom."""
+    def score(self, stirred: Collection[UUID]) -> dict[Pair, Weight]:
+        """Weight and probability of the pairs of these records of which there is anything to say to a steward or to link."""
+        places: dict[UUID, int] = {}
+        codes = self._pairs(stirred, places)
+        if not codes:
+            return {}
+        self.rows |= rows.load(places.keys() - self.rows.keys())
+        values = [self.rows[id].prepared or _EMPTY for id in places]
+        many = len(places)
+        left, right = [code // many for code in codes], [code % many for code in codes]
+        bits, chances = self.active.scorer.pairs(values, left, right)
+        least, ids = self.active.review_from, list(places)
+        return {
+            _pair(ids[a], ids[b]): (weight, chance)
+            for a, b, weight, chance in zip(left, right, bits, chances, strict=True)
+            if chance >= least
+        }
+
+    def _pairs(self, stirred: Collection[UUID], places: dict[UUID, int]) -> list[int]:
+        """Who of these is compared with whom: pairs of places (low * number of places + high), each once. Fills `places`."""
         own = {key for id in stirred for key in self.rows[id].keys}
         self.look(own)
-        found: set[Pair] = set()
-        for key in own:
-            held = self.blocks.get(key)
-            if held is None or len(held) < 2:
-                continue
-            for id in held.intersection(stirred):
-                found.update((id, other) if id < other else (other, id) for other in held if other != id)
-        return sorted(found)
-
-    def score(self, pairs: list[Pair]) -> dict[Pair, Weight]:
-        """Weight and probability of pairs of which there is anything to say to a steward or to link."""
-        if not pairs:
-            return {}
-        self.rows |= rows.load({id for pair in pairs for id in pair} - self.rows.keys())
-        places: dict[UUID, int] = {}
-        for pair in pairs:
-            for id in pair:
+        blocks = [held for key in own if (held := self.blocks.get(key)) is not None and len(held) > 1]
+        for held in blocks:
+            for id in held:
                 places.setdefault(id, len(places))
-        values = [self.rows[id].prepared or Prepared({}) for id in places]
-        bits, chances = self.active.scorer.pairs(
-            values, [places[left] for left, _ in pairs], [places[right] for _, right in pairs]
-        )
-        least = self.active.review_from
-        return {pair: (b, p) for pair, b, p in zip(pairs, bits, chances, strict=True) if p >= least}
+        many, found = len(places), set[int]()
+        chosen = {places[id] for id in stirred if id in places}
+        for held in blocks:
+            numbers = [places[id] for id in held]
+            for one in chosen.intersection(numbers):
+                found.update(
+                    one * many + other if one < other else other * many + one for other in numbers if other != one
+                )
+        return list(found)
+
+
+def _pair(a: UUID, b: UUID) -> Pair:
+    return (a, b) if a < b else (b, a)
 
 
 def _relink(scene: _Scene, stirred: set[UUID], result: Settled) -> None:
     """Makes the links and questions of these records equal to what the model says of them."""
     active = scene.active
-    scored = scene.score(scene.pairs(stirred))
+    scored = scene.score(stirred)
     linked = {pair: weight for pair, weight in scored.items() if weight[1] >= active.threshold}
     asked = {pair: (NEAR_EVEN, weight) for pair, weight in scored.items() if weight[1] < active.threshold}
     before = rows.links(stirred)
