@@ -1,4 +1,5 @@
-"""Files of people (or of anything) for `manage.py link`: read by a schema, with errors that name column, row and remedy; written."""
+"""Files of people (or of anything) for `manage.py link`: read by a schema, with errors that name column, row and remedy;
+written."""
 
 import codecs
 import csv
@@ -29,7 +30,8 @@ class Unusable(ValueError):
 
 @dataclass(slots=True)
 class Records:
-    """A file's records, sorted by id, so that the order of its rows does not matter. order: each sorted record's row in the file."""
+    """A file's records, sorted by id, so that the order of its rows does not matter. order: each sorted record's row in the
+    file."""
 
     ids: list[str]
     raw: list[tuple[str, pa.Array]]
@@ -164,8 +166,8 @@ def _explained(path: Path, encoding: str, delimiter: str, width: int, why: str) 
     with path.open(encoding=encoding, newline="", errors="replace") as file:
         for row, values in enumerate(csv.reader(file, delimiter=delimiter)):
             if values and len(values) != width:
-                return Unusable(f"{path}: record {row} has {len(values)} values, the header has {width} columns: quote values that hold "
-                                f"{delimiter!r} or line breaks")  # fmt: skip
+                return Unusable(f"{path}: record {row} has {len(values)} values, the header has {width} columns: "
+                                f"quote values that hold {delimiter!r} or line breaks")  # fmt: skip
     return Unusable(f"{path} cannot be read as CSV with the delimiter {delimiter!r}")
 
 
@@ -218,7 +220,8 @@ def read_decisions(path: Path, records: Records) -> Decisions:
 
 
 def write_clusters(path: Path, records: Records, cluster: np.ndarray[Any, np.dtype[np.int64]], certainty: Any) -> None:
-    """Writes id, cluster_id (the smallest id in it) and probability, in the order of the file that was read. Raises Unusable."""
+    """Writes id, cluster_id (the smallest id in it) and probability, in the order of the file that was read. Raises
+    Unusable."""
     back = np.empty(len(cluster), dtype=np.int64)
     back[records.order] = np.arange(len(cluster))
     ids = pa.array(records.ids)

@@ -61,8 +61,8 @@ def show(console: Console, outcome: Outcome, *, explain: int) -> None:
         f"({found.records - found.clusters:,} are repeats). Written to {outcome.out}", highlight=False,
     )  # fmt: skip
     console.print(
-        f"Estimated by the model: {found.precision:.1%} of the pairs put together are right, {found.recall:.1%} of the true ones are "
-        f"found. Threshold {outcome.linked.threshold:g}"
+        f"Estimated by the model: {found.precision:.1%} of the pairs put together are right, "
+        f"{found.recall:.1%} of the true ones are found. Threshold {outcome.linked.threshold:g}"
         + ("" if found.suggested == outcome.linked.threshold else f", suggested {found.suggested:g}")
         + f". {found.unsure:,} pairs are near even odds, {found.weak:,} joins were close.", highlight=False,
     )  # fmt: skip
@@ -72,8 +72,8 @@ def show(console: Console, outcome: Outcome, *, explain: int) -> None:
     _fields(console, outcome)
     for rule in found.crowded[:5]:
         console.print(
-            f"Blocks badly: {rule.name} - {rule.retired:,} values too frequent to compare by alone (one in {rule.largest:,} records); "
-            "finer keys were used.", highlight=False,
+            f"Blocks badly: {rule.name} - {rule.retired:,} values too frequent to compare by alone "
+            f"(one in {rule.largest:,} records); finer keys were used.", highlight=False,
         )  # fmt: skip
     for name, value in found.junk[:12]:
         console.print(f"Says nothing, so left out: {name} = {value!r}", highlight=False, markup=False)

@@ -1,8 +1,9 @@
 """Which pairs are looked at: those that share a blocking key. Pure.
 
-A part is one way to look at a field (a name's sound, a year of birth). Every part alone is a rule. A block that holds more records
-than the limit is never cut off: its key is retired, and the records in it meet under the finer keys that join the part with one
-of another field, and under those of three parts where even that is too many. So the pairs are a function of the set of records.
+A part is one way to look at a field (a name's sound, a year of birth). Every part alone is a rule. A block that holds more
+records than the limit is never cut off: its key is retired, and the records in it meet under the finer keys that join the
+part with one of another field, and under those of three parts where even that is too many. So the pairs are a function of
+the set of records.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -70,7 +71,8 @@ def _road(value: str) -> str:
 # How a field is compared -> its parts: suffix of the name, whether it is joined with others, what it reads.
 _PARTS: dict[str, tuple[tuple[str, bool, Callable[[str], tuple[str, ...]]], ...]] = {
     "given": (("", False, _one(_first)), ("~", True, _one(lambda v: spelling.sounds(_first(v))))),
-    "family": (("", False, lambda v: tuple(v.split(" ")[:3])), ("~", True, _one(lambda v: spelling.sounds(v.replace(" ", ""))))),
+    "family": (("", False, lambda v: tuple(v.split(" ")[:3])), ("~", True, _one(lambda v: spelling.sounds(v.replace(" ",
+    ""))))),
     "date": (("", False, _one(_day)), (".year", True, _one(lambda v: v[:4])), (".day", True, _one(_month_day))),
     "email": (("", False, _one(str)), (".user", True, _one(_user))),
     "phone": (("", False, _one(lambda v: v[-9:])), (".tail", False, _one(lambda v: v[-6:]))),

@@ -1,6 +1,7 @@
 """Comparisons in graded levels, over arrays of pairs of spellings. Pure, and symmetric in left and right.
 
-A level is a number: 0 where either side says nothing, then 1 for the strongest. The last level of each comparison is "different".
+A level is a number: 0 where either side says nothing, then 1 for the strongest. The last level of each comparison is
+"different".
 """
 
 from collections.abc import Callable
@@ -225,7 +226,8 @@ COMPARISONS: dict[str, Comparison] = {
         (_EQUAL, ("words", 1.0), _ALIKE, ("value", 0.5), ("value", 0.3), _NOTHING, _NOTHING, _NOTHING), _family,
     ),
     "date": Comparison(
-        ("equal", "one slip", "day and month swapped", "two of three parts, or the year is all there is", "same year, or two slips",
+        ("equal", "one slip", "day and month swapped", "two of three parts, or the year is all there is",
+         "same year, or two slips",
          "year one slip off, no day known", "year one slip off", "different"),
         (_EQUAL, *(_NOTHING,) * 7), _date,
     ),
@@ -237,7 +239,8 @@ COMPARISONS: dict[str, Comparison] = {
         ("equal", "same last digits", "one slip", "different"), (_EQUAL, ("tail", 1.0), ("value", 0.5), _NOTHING), _phone
     ),
     "street": Comparison(
-        ("equal", "number equal, street alike", "street equal, number not", "street alike, number not", "number alone", "different"),
+        ("equal", "number equal, street alike", "street equal, number not", "street alike, number not", "number alone",
+         "different"),
         (_EQUAL, _ALIKE, ("road", 1.0), _NOTHING, _NOTHING, _NOTHING), _street,
     ),
     "postcode": Comparison(

@@ -8,9 +8,12 @@ from collections.abc import Iterable
 
 _NUMBERS = re.compile(r"(\d+)[-/. ](\d+)[-/. ](\d+)(?:[T ].*)?$")
 _MONTHS = {
-    "jan": 1, "januar": 1, "janv": 1, "ene": 1, "led": 1, "feb": 2, "fev": 2, "fevr": 2, "uno": 2, "mar": 3, "marz": 3, "mars": 3,
-    "mrz": 3, "bre": 3, "apr": 4, "avr": 4, "abr": 4, "dub": 4, "may": 5, "mai": 5, "mei": 5, "kve": 5, "mag": 5, "jun": 6, "juin": 6,
-    "cer": 6, "giu": 6, "jul": 7, "juil": 7, "lug": 7, "aug": 8, "aou": 8, "aout": 8, "ago": 8, "srp": 8, "sep": 9, "set": 9, "zar": 9,
+    "jan": 1, "januar": 1, "janv": 1, "ene": 1, "led": 1, "feb": 2, "fev": 2, "fevr": 2, "uno": 2, "mar": 3, "marz": 3,
+    "mars": 3,
+    "mrz": 3, "bre": 3, "apr": 4, "avr": 4, "abr": 4, "dub": 4, "may": 5, "mai": 5, "mei": 5, "kve": 5, "mag": 5, "jun": 6,
+    "juin": 6,
+    "cer": 6, "giu": 6, "jul": 7, "juil": 7, "lug": 7, "aug": 8, "aou": 8, "aout": 8, "ago": 8, "srp": 8, "sep": 9, "set": 9,
+    "zar": 9,
     "oct": 10, "okt": 10, "out": 10, "ott": 10, "rij": 10, "nov": 11, "lis": 11, "dec": 12, "dez": 12, "dic": 12, "pro": 12,
 }  # fmt: skip
 _WORDY = re.compile(r"[a-z]+|\d+")
@@ -20,7 +23,8 @@ _YEAR_MONTH = re.compile(r"(\d{4})[-/.](\d{1,2})")
 
 
 def read(raw: str, *, day_first: bool = True, latest_year: int = 2030) -> str:
-    """A date's spelling, or "" for what is none. `day_first`: how 3/4/1980 is read. `latest_year`: no two-digit year is later."""
+    """A date's spelling, or "" for what is none. `day_first`: how 3/4/1980 is read. `latest_year`: no two-digit year is
+    later."""
     text = raw.strip()
     found = _NUMBERS.match(text)
     if found:

@@ -1,8 +1,8 @@
 """How many people share a value: term frequencies, of people and not of records. Pure.
 
 A person's own duplicates make a rare name look frequent, so values are counted once for each person, as far as those are known.
-Two records that share a value are one holder too many if they are one person; so what counts is how many *others* have it, and for
-the values that nobody else was seen to have, Good and Turing's estimate (Good 1953).
+Two records that share a value are one holder too many if they are one person; so what counts is how many *others* have it,
+and for the values that nobody else was seen to have, Good and Turing's estimate (Good 1953).
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """Values that say nothing, found from the data: who holds them gives them away. Pure.
 
-A person's e-mail address, phone or number is shared by a household at most. One that people of many different names hold is what a
-clerk types to get on, or a switchboard. A birth date that is many times as frequent as its neighbours is a form's default. A word that
-stands for given and family names alike is no name.
+A person's e-mail address, phone or number is shared by a household at most. One that people of many different names hold is
+what a clerk types to get on, or a switchboard. A birth date that is many times as frequent as its neighbours is a form's
+default. A word that stands for given and family names alike is no name.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,8 @@ _JANUARY = 8 / 365.25  # eight times as many births on 1 January as there should
 
 
 def without_junk(table: Table) -> Table:
-    """The table without junk values; its reading names them. Birth dates of 1 January become years where that is what most mean."""
+    """The table without junk values; its reading names them. Birth dates of 1 January become years where that is what most
+    mean."""
     junk: dict[str, tuple[str, ...]] = {}
     for name in _OWN:
         if name in table.columns:
@@ -64,7 +65,8 @@ def _held_by_many(table: Table, name: str) -> tuple[str, ...]:
 
 
 def _names(table: Table, rows: Ints) -> int:
-    """How many different people hold it, judged by the first three letters of given and family name: slips do not count double."""
+    """How many different people hold it, judged by the first three letters of given and family name: slips do not count
+    double."""
     seen = set()
     for row in rows.tolist():
         both = []

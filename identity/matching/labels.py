@@ -1,8 +1,8 @@
 """What decisions of people teach: a second stage over the weights that were learnt without them. Pure.
 
-Logistic regression on each field's weight, drawn towards the model as it is (every factor 1, offset 0), so that a few dozen decisions
-correct what they speak of and leave the rest alone. Newton's method (iteratively reweighted least squares); the penalty is that of
-normal priors on the factors and the offset.
+Logistic regression on each field's weight, drawn towards the model as it is (every factor 1, offset 0), so that a few dozen
+decisions correct what they speak of and leave the rest alone. Newton's method (iteratively reweighted least squares); the
+penalty is that of normal priors on the factors and the offset.
 """
 
 import numpy as np

@@ -1,11 +1,11 @@
 """What fields say, learnt without labels: u from random pairs, m by expectation-maximisation. Pure.
 
-Source: Fellegi and Sunter 1969; EM for it after Winkler 1988 and Jaro 1989. As in Splink, the pairs of a blocking rule teach nothing
-of the fields that the rule itself demands; all rules are learnt from together, each with its own share of matches.
+Source: Fellegi and Sunter 1969; EM for it after Winkler 1988 and Jaro 1989. As in Splink, the pairs of a blocking rule teach
+nothing of the fields that the rule itself demands; all rules are learnt from together, each with its own share of matches.
 
-Plain Fellegi-Sunter takes fields as independent among strangers, and is far too sure of a couple who share name, address, phone and
-e-mail. So beside matches and strangers there are kin: latent classes of pairs that are two people, but agree in the fields that their
-relation makes equal. See `RELATIONS`.
+Plain Fellegi-Sunter takes fields as independent among strangers, and is far too sure of a couple who share name, address,
+phone and e-mail. So beside matches and strangers there are kin: latent classes of pairs that are two people, but agree in
+the fields that their relation makes equal. See `RELATIONS`.
 """
 
 from collections.abc import Sequence
@@ -28,8 +28,9 @@ RELATIONS: dict[str, frozenset[str]] = {
 
 @dataclass(slots=True)
 class Rates:
-    """Per field, the chance of each level: among matches (m), strangers (u) and each kind of kin; and the rarity (bits) at which what
-    a level shares neither adds nor takes. `share`: of all pairs of records, how many are matches, and how many each kind of kin."""
+    """Per field, the chance of each level: among matches (m), strangers (u) and each kind of kin; and the rarity (bits) at
+    which what a level shares neither adds nor takes. `share`: of all pairs of records, how many are matches, and how many
+    each kind of kin."""
 
     m: list[Floats]
     u: list[Floats]
@@ -44,8 +45,8 @@ class Rates:
 
 
 def start(fields: Sequence[str], levels: Levels, rarity: Floats, sizes: Sequence[int], equal: Sequence[float]) -> Rates:
-    """u from random pairs of strangers; m and kin as EM starts from. equal: the exact chance that two people are equal in a field,
-    since a sample sees rare agreement too seldom."""
+    """u from random pairs of strangers; m and kin as EM starts from. equal: the exact chance that two people are equal in a
+    field, since a sample sees rare agreement too seldom."""
     us, usual = [], []
     for at, size in enumerate(sizes):
         counts = np.bincount(levels[:, at], minlength=size + 1)[1:].astype(np.float64)
@@ -102,9 +103,9 @@ def session(levels: Levels, extra: Floats, taken: Sequence[int], kinds: int) -> 
     return Session(levels, extra[:, use].sum(axis=1), use, shares)
 
 
-def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> int:
-    """EM over all sessions together; changes m and kin of `rates` in place. Returns the rounds it took."""
-    for done in range(_ROUNDS):
+def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> None:
+    """EM over all sessions together; changes m and kin of `rates` in place."""
+    for _ in range(_ROUNDS):
         # A pinch of the strangers' chances: what was never seen is not impossible.
         fresh = [[0.1 / len(u) + 2 * u for u in rates.u] for _ in range(1 + len(rates.kin))]
         classes = [rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]
@@ -125,7 +126,6 @@ def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> 
             ]
         if max(float(np.abs(a - b).max()) for a, b in zip(rates.m, before, strict=True)) < _STILL:
             break
-    return done + 1
 
 
 def _classes(one: Session, classes: Sequence[Sequence[Floats]]) -> Floats:
@@ -141,8 +141,8 @@ def _classes(one: Session, classes: Sequence[Sequence[Floats]]) -> Floats:
 
 
 def settle(rates: Rates, levels: Levels, extra: Floats, pairs: float) -> None:
-    """The prior, and the shares of kin: EM over all candidates. pairs: how many pairs of records there are at all; those that are
-    no candidates are taken for strangers."""
+    """The prior, and the shares of kin: EM over all candidates. pairs: how many pairs of records there are at all; those
+    that are no candidates are taken for strangers."""
     sums = extra.sum(axis=1)
     bits = np.stack([sums] * (1 + len(rates.kin)))
     for row, columns in enumerate([rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]):

@@ -31,7 +31,8 @@ class Decisions:
 
 @dataclass(slots=True)
 class Linked:
-    """left, right, probability: the scored pairs that are not hopeless. histogram: (edges, counts) of all scored weights, in bits."""
+    """left, right, probability: the scored pairs that are not hopeless. histogram: (edges, counts) of all scored weights, in
+    bits."""
 
     model: Model
     table: Table

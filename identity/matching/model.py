@@ -28,8 +28,9 @@ class Field(Struct, frozen=True):
     """What was learnt of one field.
 
     m, u: probability of each level among pairs of one person and among pairs of strangers, both having a value.
-    kin: relation -> the same among pairs of that kind of kin, where it is not u. usual: the rarity (bits) at which what a level shares
-    neither adds nor takes. rarest, hashes, rarities: by aspect, the rarity of a text that the model does not hold, and those it holds.
+    kin: relation -> the same among pairs of that kind of kin, where it is not u. usual: the rarity (bits) at which what a
+    level shares neither adds nor takes. rarest, hashes, rarities: by aspect, the rarity of a text that the model does not
+    hold, and those it holds.
     """
 
     name: str
@@ -48,7 +49,8 @@ class Field(Struct, frozen=True):
         return COMPARISONS[self.compared].levels
 
     def bits(self, chances: Sequence[float] | None = None) -> Floats:
-        """(levels + 1,): weight of each level against strangers, of `chances` instead of m if given; 0 for level 0 (missing)."""
+        """(levels + 1,): weight of each level against strangers, of `chances` instead of m if given; 0 for level 0
+        (missing)."""
         return np.array([0.0, *(math.log2(m / u) for m, u in zip(chances or self.m, self.u, strict=True))])
 
     def rarity(self, aspect: str, texts: list[str]) -> npt.NDArray[np.float32]:
@@ -74,7 +76,8 @@ class Stage(Struct, frozen=True):
 
 class Model(Struct, frozen=True):
     """All that scoring needs. prior: probability that two random records are of one person; related: that they are of
-    each kind of kin (learn.py). rules: the parts of blocking keys, by name (blocking.py); limit: most records in a block. threshold: mean probability within a cluster (partition.py)."""
+    each kind of kin (learn.py). rules: the parts of blocking keys, by name (blocking.py); limit: most records in a block.
+    threshold: mean probability within a cluster (partition.py)."""
 
     fields: tuple[Field, ...]
     prior: float

@@ -1,8 +1,8 @@
 """Clusters of records from the probabilities of pairs. Pure, and the same for any order of nodes and edges.
 
-Connected components chain strangers together. So inside a component clusters grow by average linkage: the two with the highest mean
-probability across are joined, as long as it reaches the threshold; pairs that were not scored count as 0. The mean is taken of
-probabilities, so one sure link cannot outvote three denials, as it could with a mean of weights.
+Connected components chain strangers together. So inside a component clusters grow by average linkage: the two with the
+highest mean probability across are joined, as long as it reaches the threshold; pairs that were not scored count as 0. The
+mean is taken of probabilities, so one sure link cannot outvote three denials, as it could with a mean of weights.
 """
 
 import heapq
@@ -18,9 +18,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(slots=True)
 class Partition:
-    """cluster: for each node the smallest node of its cluster. certainty: mean probability of a node's pairs within its cluster; for
-    one that is alone, the chance that it is none of its candidates'. weak: joins that were nearly not made, (low, high, mean)
-    of the two clusters' smallest nodes. refused: joins that a constraint forbade."""
+    """cluster: for each node the smallest node of its cluster. certainty: mean probability of a node's pairs within its
+    cluster; for one that is alone, the chance that it is none of its candidates'. weak: joins that were nearly not made,
+    (low, high, mean) of the two clusters' smallest nodes. refused: joins that a constraint forbade."""
 
     cluster: Ints
     certainty: Floats
@@ -41,9 +41,9 @@ def partition(
 ) -> Partition:
     """Clusters nodes 0..size-1.
 
-    left, right, probability: scored pairs, each at most once. must, cannot: pairs that people decided; cannot wins. exclusive: for
-    each fact that one person has but once (a verified id ...), its code for each node, -1 where unknown: two nodes with different
-    codes are never together, unless a must says so.
+    left, right, probability: scored pairs, each at most once. must, cannot: pairs that people decided; cannot wins.
+    exclusive: for each fact that one person has but once (a verified id ...), its code for each node, -1 where unknown: two
+    nodes with different codes are never together, unless a must says so.
     """
     i, j, p = (
         np.asarray(left, dtype=np.int64),

@@ -30,7 +30,8 @@ class Comparer:
         self._crossing = self._crossings()
 
     def levels(self, left: Rows, right: Rows) -> Levels:
-        """(pairs, fields): the level of each pair of rows in each field; of several values the two that are most alike count."""
+        """(pairs, fields): the level of each pair of rows in each field; of several values the two that are most alike
+        count."""
         i, j = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64)
         out = np.zeros((len(i), len(self.fields)), dtype=np.uint8)
         for at, name in enumerate(self.fields):

@@ -1,6 +1,7 @@
 """From a record's raw values to prepared ones, the same for one record and for whole columns. Pure.
 
-A field is what is compared. Most kinds are one field of the same name; name parts and a street with its number are read together.
+A field is what is compared. Most kinds are one field of the same name; name parts and a street with its number are read
+together.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,8 @@ from msgspec import Struct
 from identity.matching import dates, spelling
 
 KINDS = (
-    "id", "source", "given_name", "family_name", "full_name", "date_of_birth", "email", "phone", "street", "street_number", "city",
+    "id", "source", "given_name", "family_name", "full_name", "date_of_birth", "email", "phone", "street", "street_number",
+    "city",
     "postcode", "region", "country", "gender", "national_id", "occupation", "birth_place", "other",
 )  # fmt: skip
 # How each field is compared (compare.py). A free column `other:NAME` is text, or a number where the data say so.
@@ -83,7 +85,8 @@ _SINGLE: dict[str, Group] = {
         kind: ((kind,), (kind,), _single(spell))
         for kind, spell in (
             ("email", spelling.email), ("city", spelling.text), ("postcode", spelling.postcode), ("region", spelling.text),
-            ("country", spelling.text), ("gender", spelling.gender), ("national_id", spelling.code), ("occupation", spelling.text),
+            ("country", spelling.text),
+            ("gender", spelling.gender), ("national_id", spelling.code), ("occupation", spelling.text),
             ("birth_place", spelling.text),
         )
     },

@@ -20,8 +20,8 @@ HOPELESS = -10.0  # bits: odds of a thousandth
 class Part(Struct, frozen=True):
     """One bar of the waterfall. bits: what the level weighs; rarity_bits: what the rarity of the shared value adds to it.
 
-    field "prior": the odds before anything is known. field "kin": taken off because two people of one household (or of one name ...)
-    would agree so too. field "labels": the offset that decisions of people taught."""
+    field "prior": the odds before anything is known. field "kin": taken off because two people of one household (or of one
+    name ...) would agree so too. field "labels": the offset that decisions of people taught."""
 
     field: str
     level: str
@@ -38,7 +38,8 @@ class Match(Struct, frozen=True):
 
 
 class Scorer:
-    """Scores pairs of a table's rows by a model. rarities: those of the table itself where the model was just learnt from it."""
+    """Scores pairs of a table's rows by a model. rarities: those of the table itself where the model was just learnt from
+    it."""
 
     def __init__(
         self, model: Model, table: Table, comparer: Comparer | None = None, rarities: Rarities | None = None
@@ -86,8 +87,8 @@ class Scorer:
         return grained(-np.log2(total))
 
     def bits(self, left: Rows, right: Rows, levels: Levels | None = None) -> npt.NDArray[np.float32]:
-        """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS even if all they share were unique get what they can
-        reach at most: most pairs of a block are such, and their rarities need not be looked up."""
+        """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS even if all they share were unique get what
+        they can reach at most: most pairs of a block are such, and their rarities need not be looked up."""
         i, j = np.asarray(left), np.asarray(right)
         out = np.zeros(len(i), dtype=np.float32)
         highest = self._highest()
@@ -113,7 +114,7 @@ class Scorer:
             most = np.zeros(len(self._usual[at]))
             for level, (aspect, share) in enumerate(COMPARISONS[one.compared].shared, start=1):
                 if share:
-                    # Nothing is rarer than what was not seen. Of the model alone, so that a pair weighs the same among any others.
+                    # Nothing is rarer than what was not seen. Of the model alone: a pair weighs the same among any others.
                     most[level] = share * (one.rarest[aspect] - self._usual[at][level])
             # A little above: float32 rounds.
             found.append(((self._bits[at] + most) * self._stage()[0][at] + 1e-3).astype(np.float32))

@@ -1,4 +1,5 @@
-"""From raw text to the spelling that is compared: names, addresses, e-mail, phone, codes, free text. Pure, one value at a time."""
+"""From raw text to the spelling that is compared: names, addresses, e-mail, phone, codes, free text. Pure, one value at a
+time."""
 
 import re
 import unicodedata
@@ -17,28 +18,35 @@ _APOSTROPHES = re.compile(r"['’`´]")
 # What people and programs write when they have nothing to write. What else is junk is found from the data (junk.py).
 _NOTHING = {
     "", "n a", "na", "nan", "none", "null", "nil", "unknown", "undefined", "not known", "not available", "not applicable",
-    "no data", "missing", "test", "tests", "tester", "testing", "anonymous", "anon", "guest", "noname", "no name", "nobody", "asdf",
+    "no data", "missing", "test", "tests", "tester", "testing", "anonymous", "anon", "guest", "noname", "no name", "nobody",
+    "asdf",
     "qwerty", "xx", "xxx", "xxxx", "tbd", "tbc", "todo", "dummy", "example", "unbekannt", "inconnu", "desconocido", "keine",
     "keine angabe", "k a", "sin datos", "neuveden", "sconosciuto",
 }  # fmt: skip
 _PARTICLES = {
-    "van", "von", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "der", "den", "zu", "zur", "bin", "ibn", "al", "el",
+    "van", "von", "de", "del", "della", "di", "da", "dos", "du", "la", "le", "der", "den", "zu", "zur", "bin", "ibn", "al",
+    "el",
     "ter", "ten", "af", "av", "st", "mac", "mc", "o", "y", "e",
 }  # fmt: skip
 _STREETS = {
     "street": "st", "str": "st", "strasse": "st", "straat": "st", "avenue": "ave", "av": "ave", "avenida": "ave", "avda": "ave",
     "boulevard": "blvd", "boul": "blvd", "road": "rd", "lane": "ln", "drive": "dr", "court": "ct", "place": "pl", "plaza": "pl",
-    "platz": "pl", "square": "sq", "terrace": "tce", "ter": "tce", "terr": "tce", "parade": "pde", "crescent": "cres", "circuit": "cct",
+    "platz": "pl", "square": "sq", "terrace": "tce", "ter": "tce", "terr": "tce", "parade": "pde", "crescent": "cres",
+    "circuit": "cct",
     "circle": "cir", "close": "cl", "highway": "hwy", "parkway": "pkwy", "way": "wy", "calle": "cl", "carrer": "cl", "rue": "r",
-    "chemin": "ch", "chaussee": "ch", "via": "v", "ulica": "ul", "ulice": "ul", "ulitsa": "ul", "apartment": "apt", "flat": "apt",
+    "chemin": "ch", "chaussee": "ch", "via": "v", "ulica": "ul", "ulice": "ul", "ulitsa": "ul", "apartment": "apt",
+    "flat": "apt",
     "unit": "apt", "suite": "apt", "ste": "apt", "appartement": "apt", "north": "n", "south": "s", "east": "e", "west": "w",
     "saint": "st", "mount": "mt", "number": "", "no": "", "nr": "",
 }  # fmt: skip
 _GLUED_STREET = re.compile(r"([a-z]{3,})(?:strasse|str)$")
 _GENDERS = {
-    "m": "m", "male": "m", "man": "m", "boy": "m", "mr": "m", "herr": "m", "mann": "m", "mannlich": "m", "homme": "m", "masculino": "m",
-    "masculin": "m", "hombre": "m", "h": "m", "muz": "m", "f": "f", "female": "f", "woman": "f", "girl": "f", "w": "f", "mrs": "f",
-    "ms": "f", "miss": "f", "frau": "f", "weiblich": "f", "femme": "f", "feminin": "f", "femenino": "f", "mujer": "f", "zena": "f",
+    "m": "m", "male": "m", "man": "m", "boy": "m", "mr": "m", "herr": "m", "mann": "m", "mannlich": "m", "homme": "m",
+    "masculino": "m",
+    "masculin": "m", "hombre": "m", "h": "m", "muz": "m", "f": "f", "female": "f", "woman": "f", "girl": "f", "w": "f",
+    "mrs": "f",
+    "ms": "f", "miss": "f", "frau": "f", "weiblich": "f", "femme": "f", "feminin": "f", "femenino": "f", "mujer": "f",
+    "zena": "f",
 }  # fmt: skip
 _EXTENSION = re.compile(r"(?:;?ext?\.?=?|x|#|durchwahl)\s*\d{1,6}\s*$", re.IGNORECASE)
 _CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
@@ -132,7 +140,8 @@ def formal(word: str) -> frozenset[str]:
 
 
 def email(raw: str) -> str:
-    """Lower case; Gmail's dots and any "+tag" dropped. Misspelt ones are kept: they are compared, not written to. "" without "@"."""
+    """Lower case; Gmail's dots and any "+tag" dropped. Misspelt ones are kept: they are compared, not written to. "" without
+    "@"."""
     spelt = raw.strip().strip("<>").lower().removeprefix("mailto:")
     user, at, domain = spelt.rpartition("@")
     if not at or not user or not domain or plain(user) in _NOTHING:

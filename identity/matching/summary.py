@@ -13,9 +13,10 @@ _BARS = 8
 
 @dataclass(slots=True)
 class Summary:
-    """records, clusters, pairs: how many. sizes: (label, clusters of that size). histogram: (least bits, pairs) of scored pairs.
-    precision, recall: as the model itself estimates them for pairs at the threshold. suggested: the threshold with the best F1 so
-    estimated. crowded: rules whose blocks were too large. junk: (field, value, how often) that was found to say nothing."""
+    """records, clusters, pairs: how many. sizes: (label, clusters of that size). histogram: (least bits, pairs) of scored
+    pairs. precision, recall: as the model itself estimates them for pairs at the threshold. suggested: the threshold with
+    the best F1 so estimated. crowded: rules whose blocks were too large. junk: (field, value, how often) that was found to
+    say nothing."""
 
     records: int
     clusters: int
@@ -74,7 +75,8 @@ def _trimmed(bars: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _estimates(linked: Linked) -> tuple[float, float, float]:
-    """From calibrated probabilities: of the pairs at or above t, the mean is the precision; their sum over all sums, the recall."""
+    """From calibrated probabilities: of the pairs at or above t, the mean is the precision; their sum over all sums, the
+    recall."""
     p = np.sort(linked.probability)[::-1]
     if not len(p) or p.sum() == 0:
         return 1.0, 1.0, linked.threshold

@@ -1,7 +1,7 @@
 """A model from a table, without labels. Pure; the same rows in the same order give the same model.
 
-Two rounds: the first takes each record for a person; from its clusters the second knows who is one person, and counts the frequencies
-of values, and the strangers' agreement, by people.
+Two rounds: the first takes each record for a person; from its clusters the second knows who is one person, and counts the
+frequencies of values, and the strangers' agreement, by people.
 """
 
 from collections.abc import Callable, Mapping

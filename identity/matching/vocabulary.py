@@ -88,8 +88,8 @@ class Vocabulary:
 
     @cached_property
     def nicknames(self) -> Ints:
-        """Pairs of first words of which one is short for the other, or both for a third with one initial: low * n + high, sorted;
-        n is their number."""
+        """Pairs of first words of which one is short for the other, or both for a third with one initial: low * n + high,
+        sorted; n is their number."""
         texts = self.aspect("first")[1]
         codes = {word: at for at, word in enumerate(texts)}
         firsts = [word for word in texts if len(word) > 1]

@@ -24,7 +24,11 @@ class Command(BaseCommand):
         parser.add_argument("--explain", type=int, default=0, metavar="N", help="show the weights of N pairs")
         parser.add_argument("--labels", type=Path, help="CSV of decided pairs: left, right, match (yes/no)")
         parser.add_argument("--report", type=Path, help="HTML file to write, with charts")
-        parser.add_argument("--model", type=Path, help="JSON: used when it is there, written when it is not")
+        parser.add_argument(
+            "--model",
+            type=Path,
+            help="JSON: used when it is there, written when it is not (.splink.json: Splink's settings)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         from identity.linkrun import run  # numpy and pyarrow take half a second: only when there is something to do
