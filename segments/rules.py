@@ -101,7 +101,7 @@ class _Parser:
 
     def _instead(self, scope: str, name: Anything, remedy: str) -> str:
         near = self.words.near(scope, name) if isinstance(name, str) else []
-        return f"is it {' or '.join(near)}? Else {remedy}" if near else remedy
+        return f"use {' or '.join(near)}, or {remedy}" if near else remedy
 
     def _test(self, rule: Mapping[str, Anything], at: str, source: Source) -> Test | None:
         return parse_test(rule, at, source, self.words.zone, self.fault)

@@ -66,9 +66,9 @@ def test_faults_stand_at_the_rule() -> None:
 def test_a_fault_says_what_may_have_been_meant() -> None:
     client = as_role("marketer")
     page = unescape(client.post(f"{LIST}add/", form({"event": "order complete"})).content.decode())
-    assert "event is not declared: is it Order Completed? Else declare its name in the catalogue first." in page
+    assert "event is not declared: use Order Completed, or declare its name in the catalogue first." in page
     page = unescape(client.post(f"{LIST}add/", form({"trait": "cuntry", "is": "NL"})).content.decode())
-    assert "trait is not declared: is it country?" in page
+    assert "trait is not declared: use country, or" in page
 
 
 def test_the_editor_is_given_the_names_that_rules_may_use() -> None:
