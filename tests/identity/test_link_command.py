@@ -37,7 +37,10 @@ def write(path: Path, columns, *, delimiter=",", encoding="utf-8"):
 
 
 def link(where: Path, file="people.csv", **options):
-    call_command("link", str(where / file), schema=str(where / "schema.json"), out=str(where / "out.csv"), **options)
+    said = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    call_command(
+        "link", str(where / file), "--schema", str(where / "schema.json"), "--out", str(where / "out.csv"), *said
+    )
     with (where / "out.csv").open(newline="") as answer:
         return {row["id"]: row for row in csv.DictReader(answer)}
 
@@ -51,7 +54,7 @@ def clusters(found) -> set[frozenset[str]]:
 
 def test_people_are_found_and_told_of(people, capsys):
     where, _, who = people
-    found = link(where, explain=2, report=str(where / "report.html"))
+    found = link(where, explain=2, report=where / "report.html")
     assert list(found) == list(who)
     assert all(0 <= float(row["probability"]) <= 1 for row in found.values())
     wrong = sum(len({who[one] for one in group}) > 1 for group in clusters(found))
@@ -76,26 +79,26 @@ def test_the_order_of_rows_and_the_kind_of_file_do_not_matter(people):
     table = pa.csv.read_csv(where / "people.csv", convert_options=pa.csv.ConvertOptions(strings_can_be_null=True))
     pyarrow.parquet.write_table(table, where / "people.parquet")
     assert clusters(link(where, "people.parquet")) == first
-    (where / "people.jsonl").write_text("\n".join(json.dumps(row) for row in table.to_pylist()))
+    (where / "people.jsonl").write_text("\n".join(json.dumps(row, default=str) for row in table.to_pylist()))
     assert clusters(link(where, "people.jsonl")) == first
 
 
 def test_a_model_is_saved_and_used_again(people):
     where, _, _ = people
-    first = link(where, model=str(where / "model.json"))
+    first = link(where, model=where / "model.json")
     stamp = (where / "model.json").read_bytes()
-    assert link(where, model=str(where / "model.json")) == first
+    assert link(where, model=where / "model.json") == first
     assert (where / "model.json").read_bytes() == stamp
 
 
 def test_splinks_settings_are_written_and_read(people):
     where, _, who = people
     path = where / "model.splink.json"
-    link(where, model=str(path))
+    link(where, model=path)
     settings = json.loads(path.read_text())
     assert {one["output_column_name"] for one in settings["comparisons"]} >= {"given_name", "email", "date_of_birth"}
     assert settings["probability_two_random_records_match"] > 0
-    found = link(where, model=str(path))
+    found = link(where, model=path)
     assert sum(len({who[one] for one in group}) > 1 for group in clusters(found)) <= 6
     assert len(clusters(found)) < 360
 
@@ -109,7 +112,7 @@ def test_decisions_are_kept_and_learnt_from(people):
     rows = [*((a, b, "yes") for a, b in same if (a, b) != wished), *((a, b, "no") for a, b in apart), (*wished, "no")]
     with (where / "labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("left", "right", "match"), *rows])
-    found = link(where, labels=str(where / "labels.csv"))
+    found = link(where, labels=where / "labels.csv")
     for a, b, answer in rows:
         assert (found[a]["cluster_id"] == found[b]["cluster_id"]) == (answer == "yes")
 
@@ -147,13 +150,13 @@ def test_other_faults_of_use(people):
         link(where, "nowhere.csv")
     (where / "model.json").write_text('{"version": 99}')
     with pytest.raises(CommandError, match="model"):
-        link(where, model=str(where / "model.json"))
+        link(where, model=where / "model.json")
     (where / "labels.csv").write_text("left,right,match\n0,nobody,yes\n")
     with pytest.raises(CommandError, match="record 1, column right"):
-        link(where, labels=str(where / "labels.csv"))
+        link(where, labels=where / "labels.csv")
     (where / "labels.csv").write_text("left,right,match\n0,1,yes\n")
     with pytest.raises(CommandError, match="at least 20"):
-        link(where, labels=str(where / "labels.csv"))
+        link(where, labels=where / "labels.csv")
     (where / "bytes.csv").write_bytes(b"no,given_name\n1,\x81\x8d\n")
     with pytest.raises(CommandError, match="UTF-8"):
         link(where, "bytes.csv")
