@@ -220,6 +220,11 @@ class MatchRow(models.Model):
     keys = ArrayField(models.BigIntegerField(), default=list)  # sorted
     model_version = models.IntegerField()
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["record_id"], name="identity_matchrow_refused", condition=models.Q(sealed=None))
+        ]
+
 
 class MatchKey(models.Model):
     """A blocking key that a record has: the first 64 bits of a keyed digest."""
@@ -255,7 +260,9 @@ class Review(models.Model):
     decided_by = models.CharField(max_length=80, default="")
     decided_at = models.DateTimeField(null=True)
     batch = models.UUIDField(null=True)  # answers given together
-    before = models.JSONField(default=list, db_default=[])  # [left, right, verdict or null]: what the answer's decisions replaced
+    before = models.JSONField(
+        default=list, db_default=[]
+    )  # [left, right, verdict or null]: what the answer's decisions replaced
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -289,5 +296,7 @@ class Suspect(models.Model):
     weight = models.FloatField(db_index=True)
     left_id = models.UUIDField(null=True)  # the two records to ask about first
     right_id = models.UUIDField(null=True)
-    cleared_by = models.CharField(max_length=80, default="")  # a steward looked: it is one person. Until the reasons change.
+    cleared_by = models.CharField(
+        max_length=80, default=""
+    )  # a steward looked: it is one person. Until the reasons change.
     at = models.DateTimeField()

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from cdp import audit
+from consent.models import Basis, Purpose
 from consent.permits import permits_many, permitted_sql
 from consent.purposes import ensure_purpose
 from consent.rules import EVERY
@@ -16,6 +17,14 @@ from identity.linking.comparable import PURPOSE
 from identity.records import Rec
 
 BATCH = 500
+_SPOKE = """
+SELECT own.id, own.profile_id FROM consent_state s JOIN identity_record own ON own.profile_id = s.party_id
+WHERE s.purpose = ANY(%s)
+"""
+_CLOSED = """
+UNION SELECT own.id, own.profile_id FROM identity_matchrow n JOIN identity_record own ON own.id = n.record_id
+WHERE n.sealed IS NULL
+"""
 _PASSES = 3  # who objects takes along those who were joined only for likeness; once parted they are asked again
 
 
@@ -67,15 +76,17 @@ def _step(after: UUID, *, at: datetime) -> tuple[UUID, int]:
     from identity.linking import settle
 
     permitted, params = permitted_sql(PURPOSE, at, column="r.profile_id")
+    asked = _SPOKE
+    # Where nobody has to agree, who is parted from somebody who objected is permitted again without a word of the ledger.
+    if not Purpose.objects.filter(key=PURPOSE, basis=Basis.CONSENT).exists():
+        asked += _CLOSED
     with transaction.atomic():
         locks.take()
         model = active.current()
         with connection.cursor() as cursor:
             cursor.execute(
-                f"""SELECT DISTINCT r.id FROM consent_state s JOIN identity_record r ON r.profile_id = s.party_id
-                    LEFT JOIN identity_matchrow m ON m.record_id = r.id
-                    WHERE s.purpose = ANY(%s) AND r.id > %s
-                    AND (m.record_id IS NOT NULL AND m.sealed IS NULL) = {permitted} ORDER BY r.id LIMIT %s""",
+                f"""SELECT r.id FROM ({asked}) AS r LEFT JOIN identity_matchrow m ON m.record_id = r.id
+                    WHERE r.id > %s AND (m.record_id IS NOT NULL AND m.sealed IS NULL) = {permitted} ORDER BY r.id LIMIT %s""",
                 [[PURPOSE, EVERY], after, *params, BATCH],
             )
             ids = [row[0] for row in cursor.fetchall()]
