@@ -110,5 +110,5 @@ def contradicting(holders: Sequence[Holder]) -> set[UUID]:
     against = {a: {b for b in said if b != a and _against(said, (a, b))} for a in said}
     if not any(against.values()):
         return set()
-    core = min(said, key=lambda id: (len(against[id]), id))
+    core = min((id for id in said if said[id] != names.NOBODY), key=lambda id: (len(against[id]), id))
     return against[core]

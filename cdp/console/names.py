@@ -8,6 +8,7 @@ from cdp.console import shown
 from identity import records
 from identity.models import Profile
 from identity.names import FAMILY, FULL, GIVEN
+from identity.records import Rec
 from identity.traits import whole
 
 NOBODY = "Anonymous"
@@ -21,6 +22,13 @@ def called(traits: Mapping[str, Any], identifiers: Iterable[Mapping[str, Any]] =
     if name:
         return name
     return next((str(it["value"]) for it in identifiers if it["kind"] == "email"), NOBODY)
+
+
+def of_record(rec: Rec) -> str:
+    """The masked name that one record says."""
+    said = {name: whole(rec.facts, rec.sealed, name) for name in (*GIVEN, *FAMILY, *FULL, "email")}
+    traits = {name: shown.value(name, it, "identifying", open=False) for name, it in said.items() if it}
+    return called(traits, [{"kind": "email", "value": traits["email"]}] if "email" in traits else [])
 
 
 def of_profiles(rows: Iterable[Profile]) -> dict[UUID, str]:

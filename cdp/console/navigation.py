@@ -29,7 +29,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
         (
             Page("Profiles", "person_search", "identity.profile"),
             Page("Groups", "domain", "groups.group"),
-            Page("Review", "rule", "identity.review"),
+            Page("Review", "compare_arrows", "identity.review"),
             Page("Quality", "monitoring", "identity.suspect", "console_quality", "merges:read"),
             Page("Merges", "merge", "identity.merge"),
             Page("Decisions", "call_split", "identity.constraint"),

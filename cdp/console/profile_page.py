@@ -10,11 +10,12 @@ from django.http import HttpRequest
 from cdp.access.objects import visible
 from cdp.access.principals import holds, sees_identifying
 from cdp.audit.models import Entry
-from cdp.console import answers, gate, group_answers, names, reveal, together, typed_page
+from cdp.console import answers, gate, group_answers, names, reveal, shown, together, typed_page
 from cdp.console.gate import Person
 from cdp.events.reads import TimelineEvent
 from consent.models import Purpose
 from identity import survivorship
+from identity.traits import canonical
 from segments.models import Segment
 
 PAGE = 25
@@ -41,7 +42,7 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "may_correct": holds(request, "profiles:write"),
         "typeable": typed_page.typeable(),
         "records": records.content,
-        "sides": side_by_side(records.content),
+        "sides": side_by_side(records.content, differing(person)),
         "events": first,
         "following": following,
         "consents": answers.consents(person.standing),
@@ -75,14 +76,24 @@ def attributes(provenance: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows.values(), key=lambda row: (order[row["class"]], row["name"]))
 
 
-def side_by_side(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def differing(person: Person) -> set[str]:
+    """The traits of which records that the reader may see say different things, masked or not."""
+    said: dict[str, set[str]] = {}
+    for record in person.known.records:
+        if person.sees(record.source_id):
+            for path, (value, data_class, _) in record.traits.items():
+                shown_as = shown.name(path, data_class, open=person.open)
+                said.setdefault(shown_as, set()).add(canonical(value).casefold())
+    return {name for name, values in said.items() if len(values) > 1}
+
+
+def side_by_side(records: list[dict[str, Any]], differ: set[str]) -> list[dict[str, Any]]:
     """A row for each trait with what every record says of it, in the order of the records."""
     every = sorted({name for record in records for name in record["traits"]})
     rows = []
     for name in every:
         said = [record["traits"].get(name) for record in records]
-        told = {str(value) for value in said if value is not None}
-        rows.append({"name": name, "values": said, "differ": len(told) > 1})
+        rows.append({"name": name, "values": said, "differ": name in differ})
     return rows
 
 

@@ -52,7 +52,13 @@ def page(request: HttpRequest) -> HttpResponse:
         "is_fullwidth": "1",
         "now": at,
         "last": scans[-1] if scans else None,
-        "ratio": charts.bars([_bar(it) for it in scans], height=90, label="Profiles for 100 records") if scans else "",
+        "ratio": charts.bars(
+            [*[charts.Bar(0, "")] * max(0, 24 - len(scans)), *(_bar(it) for it in scans)],
+            height=90,
+            label="Profiles for 100 records",
+        )
+        if scans
+        else "",
         "scans": scans,
         "estimates": estimates(scans[-1].counts if scans else {}),
         "suspects": suspects,

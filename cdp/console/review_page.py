@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +12,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
 from cdp.access.principals import purpose_of
-from cdp.console import gate, names, shown, waterfall
+from cdp.console import gate, names, shown, together, waterfall
 from cdp.console.gate import Person
+from cdp.console.paths import chain
 from cdp.sources import lookup
 from cdp.sources.models import Source
 from consent.permits import permits_profiles
-from identity import explain, queue
+from identity import explain, profiles, queue, records
 from identity.known import RecordView
 from identity.linking import active
-from identity.models import Profile, Record, Review
+from identity.models import Review
 from identity.traits import canonical
 
 PAGE = 25
@@ -77,16 +79,13 @@ def _named(request: HttpRequest, rows: Sequence[Any], *, at: datetime) -> list[d
     """The rows with masked names of both people, and the sources of both records."""
     ids = {id for row in rows for id in (row.left_profile, row.right_profile) if id}
     allowed = permits_profiles(ids, purpose_of(request), at=at)
-    people = Profile.objects.filter(id__in=[id for id in ids if id in allowed and allowed[id].allowed])
-    called = names.of_profiles(people)
-    records = Record.objects.filter(id__in={id for row in rows for id in (row.left_id, row.right_id)})
-    where = dict(records.values_list("id", "source_id"))
-    sources = lookup.load(set(where.values()))
+    recs = records.by_id({id for row in rows for id in (row.left_id, row.right_id)})
+    sources = lookup.load({rec.source_id for rec in recs.values()})
 
     def side(record: UUID, profile: UUID | None) -> dict[str, Any]:
-        source = sources.get(where[record]) if record in where else None
-        name = called.get(profile, "withheld") if profile else "withheld"
-        return {"name": name, "source": source.name if source else ""}
+        rec, seen = recs.get(record), profile in allowed and allowed[profile].allowed
+        source = sources.get(rec.source_id) if rec else None
+        return {"name": names.of_record(rec) if rec and seen else "withheld", "source": source.name if source else ""}
 
     return [
         {"row": row, "left": side(row.left_id, row.left_profile), "right": side(row.right_id, row.right_profile)}
@@ -127,10 +126,29 @@ def pair(row: Any, left: Person, right: Person) -> dict[str, Any]:
         "linked": linked,
         "picture": _picture(found, linked),
         "explained": found,
-        "sure": _percent(found.match.probability if found.match else row.probability),
+        "sure": _sure(row, found),
+        "way": _way(row) if row.left_profile == row.right_profile else [],
         "inside": row.left_profile == row.right_profile,
         "open": left.open and right.open,
     }
+
+
+def _sure(row: Any, found: explain.Explained) -> str:
+    """How likely it is, by the model of today or by that which asked; "" where none did."""
+    if found.match is not None:
+        return _percent(found.match.probability)
+    return _percent(row.probability) if row.reason in ("near_even", "bridge", "guard") else ""
+
+
+def _way(row: Any) -> list[dict[str, Any]]:
+    """The strongest way from one record to the other inside their profile, with its weakest step."""
+    links = [*profiles.links_of(row.left_profile), *together.by_hand(profiles.constraints_of(row.left_profile))]
+    steps = chain(links, row.left_id, row.right_id) or []
+    least = min((it.weight for it in steps), default=0.0)
+    return [
+        {"rule": it.rule, "bits": it.weight, "by_hand": it.rule == together.DECIDED, "weakest": it.weight == least}
+        for it in steps
+    ]
 
 
 def _side(person: Person, record: RecordView) -> dict[str, Any]:
@@ -174,7 +192,13 @@ def _identifiers(row: Any, left: Person, right: Person) -> list[dict[str, Any]]:
             if record in it.records:
                 entry = {"kind": it.kind, "values": [None, None], "retired": it.retired, "digest": it.digest}
                 found.setdefault(it.digest, entry)["values"][place] = shown.identifier(it, open=person.open)
-    rows = [{**it, "shared": None not in it["values"]} for it in found.values()]
+    rows = [{**it, "shared": True} for it in found.values() if None not in it["values"]]
+    for kind in dict.fromkeys(it["kind"] for it in found.values()):
+        own = [it for it in found.values() if it["kind"] == kind and None in it["values"]]
+        ours, theirs = ([it for it in own if it["values"][place] is not None] for place in (0, 1))
+        for one, two in zip_longest(ours, theirs):  # side by side what is of one kind
+            both = [one["values"][0] if one else None, two["values"][1] if two else None]
+            rows.append({"kind": kind, "values": both, "retired": "", "shared": False})
     return sorted(rows, key=lambda it: (not it["shared"], it["kind"]))
 
 

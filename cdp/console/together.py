@@ -21,12 +21,12 @@ from identity.profiles import LinkView
 from identity.suspects import Pair, contradicting, spanning
 
 _ACTS = 50
-_DECIDED = "decided by a steward"
+DECIDED = "decided by a steward"
 
 
 def context(request: HttpRequest, person: Person, listed: list[dict[str, Any]], *, at: datetime) -> dict[str, Any]:
     """The tabs of records and of history. `listed`: the records as the page shows them."""
-    called = {it["id"]: f"{it['source']} {it['key']}" for it in listed}
+    called = {it["id"]: f"{it['source']} {it['key']} ({it['first_seen']:%-d %b %Y})" for it in listed}
     links = profiles.links_of(person.id)
     decided = profiles.constraints_of(person.id)
     edges = _edges(links, decided, called)
@@ -34,7 +34,7 @@ def context(request: HttpRequest, person: Person, listed: list[dict[str, Any]], 
     weak = weakest[0] if weakest else None
     holders = [rec.holder() for rec in person.known.recs]
     return {
-        "picture": graph.draw(_nodes(listed), [*links, *_by_hand(decided)], weak=weak) if listed else "",
+        "picture": graph.draw(_nodes(listed), [*links, *by_hand(decided)], weak=weak) if listed else "",
         "links": _links(person, links, called),
         "weakest": _weakest(weakest, links, called) if weakest else None,
         "against": contradicting(holders),
@@ -50,10 +50,10 @@ def _nodes(listed: Iterable[dict[str, Any]]) -> list[graph.Node]:
     return [graph.Node(it["id"], it["source"], it["key_kind"]) for it in listed]
 
 
-def _by_hand(decided: Iterable[Constraint]) -> list[LinkView]:
+def by_hand(decided: Iterable[Constraint]) -> list[LinkView]:
     """Must-links as lines of the picture, as thick as a user id."""
     joined = [it for it in decided if it.verdict == Constraint.Verdict.MUST_LINK]
-    return [LinkView(it.left_id, it.right_id, _DECIDED, "", None, 40.0, it.at) for it in joined]
+    return [LinkView(it.left_id, it.right_id, DECIDED, "", None, 40.0, it.at) for it in joined]
 
 
 def _edges(links: Iterable[LinkView], decided: Iterable[Constraint], inside: Collection[UUID]) -> dict[Pair, float]:
