@@ -144,7 +144,7 @@ def email(raw: str) -> str:
     "@"."""
     spelt = raw.strip().strip("<>").lower().removeprefix("mailto:")
     user, at, domain = spelt.rpartition("@")
-    if not at or not user or not domain or plain(user) in _NOTHING:
+    if not at or not user or not domain or re.sub(r"[._-]+", " ", user) in _NOTHING:
         return ""
     user = user.partition("+")[0] or user
     if domain in ("gmail.com", "googlemail.com"):

@@ -38,6 +38,8 @@ class Vocabulary:
 
     def aspect(self, name: str) -> tuple[npt.NDArray[np.int32], list[str]]:
         """(values, places) codes of what the values may share in this way, -1 for nothing, and the texts they stand for."""
+        if name == "value":  # the spellings are distinct
+            return np.arange(len(self.values), dtype=np.int32)[:, None], list(self.values)
         if name not in self._aspects:
             read = [ASPECTS[name](value) for value in self.values]
             codes = np.full((len(read), max(map(len, read), default=1)), -1, dtype=np.int32)

@@ -1,0 +1,208 @@
+"""How well and how fast `link` resolves files, beside Splink on the same rows in the same run.
+
+Quality: every folder of BENCH_LINK_DATA (records.csv, clusters.csv, schema.json); skipped without it. Speed: BENCH_RECORDS
+invented people's records (default 50,000; 1,000,000 for the promise). Splink takes part where it is installed (`pip install
+splink`); its rules and comparisons are those its documentation recommends for each kind of column.
+"""
+
+import csv
+import json
+import multiprocessing
+import os
+import resource
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from identity.linkrun import run
+from tests.benchmarks.results import section
+
+DATA = os.environ.get("BENCH_LINK_DATA", "")
+RECORDS = int(os.environ.get("BENCH_RECORDS", "50000"))
+SETS = sorted(path.parent for path in Path(DATA).glob("*/schema.json")) if DATA else []
+
+
+def apart(work: Any, *args: Any) -> dict[str, Any]:
+    """What `work` answers in a process of its own, with its time and its most memory."""
+
+    def inside(pipe: Any) -> None:
+        begun = time.perf_counter()
+        answer = work(*args)
+        took = time.perf_counter() - begun
+        pipe.send({**answer, "seconds": took, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe()
+    process = fork.Process(target=inside, args=(theirs,))
+    process.start()
+    theirs.close()
+    answer: dict[str, Any] = ours.recv()
+    process.join()
+    return answer
+
+
+def engine(where: Path, out: Path) -> dict[str, Any]:
+    """`link` as it is."""
+    outcome = run(
+        where / "records.csv",
+        schema=where / "schema.json",
+        out=out,
+        threshold=None,
+        labels=None,
+        model=None,
+        say=lambda _, __: None,
+    )
+    linked = outcome.linked
+    ids = outcome.records.ids
+    kept = linked.probability >= 0.01
+    return {
+        "clusters": {row: ids[at] for row, at in zip(ids, linked.partition.cluster.tolist(), strict=True)},
+        "pairs": [
+            (ids[a], ids[b], p)
+            for a, b, p in zip(
+                linked.left[kept].tolist(), linked.right[kept].tolist(), linked.probability[kept].tolist(), strict=True
+            )
+        ],
+    }
+
+
+def splink(where: Path) -> dict[str, Any]:
+    """Splink, trained as in its own tutorials."""
+    import splink.comparison_library as cl
+    from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+    kinds = {
+        column: kind
+        for column, kind in json.loads((where / "schema.json").read_text())["columns"].items()
+        if kind != "source"
+    }
+    identity = next(column for column, kind in kinds.items() if kind == "id")
+    by: dict[str, Any] = {
+        "given_name": cl.NameComparison, "family_name": cl.NameComparison, "email": cl.EmailComparison,
+        "postcode": cl.PostcodeComparison, "date_of_birth": lambda c: cl.DateOfBirthComparison(c, input_is_string=True),
+        "street": lambda c: cl.LevenshteinAtThresholds(c, [1, 2]), "national_id": lambda c: cl.LevenshteinAtThresholds(c, [1, 2]),
+    }  # fmt: skip
+    names = {kind: column for column, kind in kinds.items()}
+    compared = [column for column, kind in kinds.items() if kind not in ("id", "full_name")]
+    strong = [names[k] for k in ("email", "phone", "national_id", "street", "postcode", "date_of_birth") if k in names]
+    weak = [names[k] for k in ("given_name", "family_name", "city") if k in names]
+    rules = [block_on(one) for one in strong if kinds[one] in ("email", "phone", "national_id")]
+    rules += [block_on(a, b) for at, a in enumerate(strong + weak) for b in (strong + weak)[at + 1 :]]
+    settings = SettingsCreator(
+        link_type="dedupe_only",
+        unique_id_column_name=identity,
+        comparisons=[
+            by.get(kinds[c], lambda x: cl.ExactMatch(x).configure(term_frequency_adjustments=True))(c) for c in compared
+        ],
+        blocking_rules_to_generate_predictions=rules,
+    )
+    linker = Linker(DuckDBAPI().register_from_csv(str(where / "records.csv")), settings)
+    training = linker.training
+    sure = (
+        [block_on(names["given_name"], names["family_name"], strong[-1])]
+        if {"given_name", "family_name"} <= set(names)
+        else []
+    )
+    training.estimate_probability_two_random_records_match(sure or rules[:1], recall=0.6)
+    training.estimate_u_using_random_sampling(max_pairs=5e6)
+    for one in [block_on(*weak[:2]), block_on(strong[-1])]:
+        training.estimate_parameters_using_expectation_maximisation(one)
+    found = linker.inference.predict(threshold_match_probability=0.01)
+    clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(found, threshold_match_probability=0.95)
+    frame = clusters.as_pandas_dataframe()
+    return {"clusters": dict(zip(frame[identity].astype(str), frame["cluster_id"].astype(str), strict=True))}
+
+
+def b_cubed(found: dict[str, str], truth: dict[str, str]) -> float:
+    """F1 after Bagga and Baldwin 1998."""
+    both = Counter((found[one], truth[one]) for one in truth)
+    ours, theirs = Counter(found[one] for one in truth), Counter(truth.values())
+    precision = sum(n * n / ours[a] for (a, _), n in both.items())
+    recall = sum(n * n / theirs[b] for (_, b), n in both.items())
+    return 2 * precision * recall / (precision + recall) / len(truth)
+
+
+def calibration(pairs: list[tuple[str, str, float]], truth: dict[str, str]) -> float:
+    """Expected calibration error in ten bins of equal mass."""
+    chances = np.array([p for _, _, p in pairs])
+    right = np.array([truth[a] == truth[b] for a, b, _ in pairs])
+    bins = np.array_split(np.argsort(chances, kind="stable"), 10)
+    return float(
+        sum(abs(chances[one].mean() - right[one].mean()) * len(one) for one in bins if len(one)) / max(len(chances), 1)
+    )
+
+
+def has_splink() -> bool:
+    try:
+        import splink  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not SETS, reason="BENCH_LINK_DATA names no folder of labelled sets")
+def test_quality(tmp_path):
+    with section("link", "Who is who in a file", peer="Splink at its threshold of .95, same rows, same run") as found:
+        for where in SETS:
+            with (where / "clusters.csv").open(newline="") as file:
+                truth = {row["unique_id"]: row["cluster_id"] for row in csv.DictReader(file)}
+            ours = apart(engine, where, tmp_path / "out.csv")
+            theirs = apart(splink, where) if has_splink() else None
+            error = calibration(ours["pairs"], truth)
+            found.add(
+                "B-cubed F1", data=f"{where.name}, {len(truth):,} records", unit="", ours=round(b_cubed(ours["clusters"], truth), 4),
+                limit=round(b_cubed(theirs["clusters"], truth), 4) if theirs else None, note=f"ECE {error:.3f}",
+            )  # fmt: skip
+            assert error < 0.05
+
+
+def test_speed(tmp_path):
+    people(tmp_path / "records.csv", RECORDS)
+    kinds = ("id", "given_name", "family_name", "date_of_birth", "email", "phone", "street", "city", "postcode")
+    (tmp_path / "schema.json").write_text(json.dumps({"columns": {kind: kind for kind in kinds}}))
+    with section("link_speed", "A file resolved", peer="Splink on the same file in the same run") as found:
+        ours = apart(engine, tmp_path, tmp_path / "out.csv")
+        theirs = apart(splink, tmp_path) if has_splink() else None
+        for what, name, unit in (("train, score, cluster", "seconds", "s"), ("most memory", "mb", "MB")):
+            found.add(
+                what,
+                data=f"{RECORDS:,} records",
+                ours=round(ours[name], 1),
+                unit=unit,
+                limit=round(theirs[name], 1) if theirs else None,
+            )
+
+
+def people(path: Path, records: int) -> None:
+    """Writes invented people in households, some two records each, with gaps and slips."""
+    draw = np.random.default_rng(1)
+    letters = np.array(list("abcdefghijklmnoprstuvz"))
+    word = lambda n: "".join(draw.choice(letters, n))  # noqa: E731
+    # A few names are borne by many, as everywhere (Zipf).
+    givens, families = [word(6) for _ in range(800)], [word(7) for _ in range(8000)]
+    zipf = lambda names: names[min(int(draw.zipf(1.35)) - 1, len(names) - 1)]  # noqa: E731
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(
+            ("id", "given_name", "family_name", "date_of_birth", "email", "phone", "street", "city", "postcode")
+        )
+        written = 0
+        while written < records:
+            family, house, town = zipf(families), f"{draw.integers(1, 9999)} {word(7)} st", word(4) + "ton"
+            for _ in range(int(draw.integers(1, 4))):
+                given = zipf(givens)
+                born = f"{draw.integers(1940, 2005)}-{draw.integers(1, 13):02d}-{draw.integers(1, 29):02d}"
+                mail, phone = (
+                    f"{given}.{family}{draw.integers(0, 99)}@example.com",
+                    str(draw.integers(2_000_000_000, 9_999_999_999)),
+                )
+                for _ in range(int(draw.integers(1, 4))):
+                    slip = given[:2] + given[3] + given[2] + given[4:] if draw.random() < 0.08 else given
+                    row = [slip, family, born, mail, phone, house, town, str(10000 + len(town) * 7919 % 80000)]
+                    gaps = draw.random(len(row)) < (0.03, 0.03, 0.5, 0.3, 0.4, 0.4, 0.4, 0.4)
+                    out.writerow([written, *("" if gap else value for value, gap in zip(row, gaps, strict=True))])
+                    written += 1
