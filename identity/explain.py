@@ -42,9 +42,7 @@ def explain(left: UUID, right: UUID) -> Explained:
     prepared = comparable.prepare(list(found.values()), model.model.reading)
     if len(prepared) < 2:
         return Explained(None, model.version)
-    from identity.matching.scoring import score  # numpy: a process that explains nothing does not pay for it
-
-    return Explained(score(model.model, prepared[left], prepared[right]), model.version)
+    return Explained(model.scorer.explain(prepared[left], prepared[right]), model.version)
 
 
 def shared(left: UUID, right: UUID) -> list[Shared]:

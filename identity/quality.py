@@ -10,7 +10,9 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
+from kombu.exceptions import OperationalError
 
 from cdp import audit
 from cdp.arrays import uuids
@@ -20,6 +22,8 @@ from identity import records
 from identity.models import QualityScan, Suspect
 from identity.records import Rec
 from identity.suspects import Pair, Suspicion, suspect
+
+log = structlog.get_logger(__name__)
 
 BATCH = 500
 EVERY = timedelta(hours=1)  # a point of the figures' history, if nothing changed
@@ -106,6 +110,20 @@ def begin(*, at: datetime, whole: bool = False) -> QualityScan:
             )
             total = int(cursor.fetchone()[0])
         return QualityScan.objects.create(began_at=at, since=since, total=total)
+
+
+def ask(*, by: Actor, at: datetime) -> QualityScan:
+    """A steward wants a look at all profiles now: it begins, and the worker of jobs is woken to do it."""
+    from identity.tasks import check_quality
+
+    with transaction.atomic():
+        scan = begin(at=at, whole=True)
+        audit.record("quality.look", by=by, object=("quality_scan", scan.id))
+    try:
+        check_quality.delay()
+    except OperationalError:  # without a broker the calendar does it within minutes
+        log.warning("broker unreachable", task="check_quality")
+    return scan
 
 
 def step(scan_id: UUID, *, at: datetime) -> bool:

@@ -18,12 +18,12 @@ def apply_rules() -> None:
 
 
 @shared_task
-def check_quality(whole: bool = False, asked: bool = False) -> None:
-    """Looks for profiles that may be more than one person, or goes on with that. `asked`: also where it is not due."""
+def check_quality() -> None:
+    """Looks for profiles that may be more than one person where it is due, or goes on with a look that was begun."""
     now = datetime.now(UTC)
-    if not (whole or asked or quality.under_way() or quality.due(at=now)):
+    if not (quality.under_way() or quality.due(at=now)):
         return
-    scan = quality.begin(at=now, whole=whole)
+    scan = quality.begin(at=now)
     while quality.step(scan.id, at=datetime.now(UTC)):
         pass
 

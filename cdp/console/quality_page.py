@@ -22,9 +22,8 @@ from consent.permits import permits_profiles
 from identity import estimate, quality, queue, sampling
 from identity.estimate import Share
 from identity.linking import activation, comparison, training
-from identity.linking.jobs import Busy
+from identity.linking.jobs import Busy, wake
 from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
-from identity.tasks import check_quality
 
 _SHOWN, _LARGEST, _POINTS, _VERSIONS = 20, 10, 60, 8
 REASONS = {
@@ -197,7 +196,7 @@ def _door(view: Callable[[HttpRequest], str]) -> Door:
 @_door
 def look(request: HttpRequest) -> str:
     """Looks at all profiles anew, in the background."""
-    check_quality.delay(whole=True)
+    quality.ask(by=actor_of(request), at=timezone.now())
     return "A look over all profiles begins; this page shows how far it is."
 
 
@@ -219,6 +218,7 @@ def clear(request: HttpRequest) -> str:
 def train(request: HttpRequest) -> str:
     """Trains a new version on the people of today."""
     row = training.begin(by=actor_of(request))
+    wake()
     return f"Training of version {row.version} begins; this page shows how far it is."
 
 
@@ -226,6 +226,7 @@ def train(request: HttpRequest) -> str:
 def compare(request: HttpRequest) -> str:
     """Works out what switching to a version would change."""
     comparison.begin(_version(request), by=actor_of(request))
+    wake()
     return "The comparison begins; this page shows what would merge and what would split."
 
 
@@ -233,6 +234,7 @@ def compare(request: HttpRequest) -> str:
 def activate(request: HttpRequest) -> str:
     """Switches to a version."""
     activation.activate(_version(request), by=actor_of(request), at=timezone.now())
+    wake()
     return "Chosen. Records are scored anew in the background; this page shows how far that is."
 
 
@@ -240,6 +242,7 @@ def activate(request: HttpRequest) -> str:
 def deactivate(request: HttpRequest) -> str:
     """Matching by the rules alone."""
     activation.deactivate(by=actor_of(request), at=timezone.now())
+    wake()
     return "Links of the model are withdrawn in the background."
 
 

@@ -111,17 +111,3 @@ def moment(text: str) -> datetime | None:
 def initials(name: str) -> str:
     """One or two letters for the round picture."""
     return "".join(word[0] for word in name.split()[:2] if word[0].isalpha()).upper() or "?"
-
-
-@register.filter
-def figures(values: dict[str, Any] | None) -> list[tuple[str, int]]:
-    """The numbers of an object: (name, number)."""
-    return [(name, it) for name, it in (values or {}).items() if isinstance(it, int | float) and not isinstance(it, bool)]
-
-
-@register.filter
-def lists(values: dict[str, Any] | None) -> list[tuple[str, list[str]]]:
-    """The lists of ids in an object: (name, ids), without empty ones."""
-    return [
-        (name, it) for name, it in (values or {}).items() if isinstance(it, list) and it and all(isinstance(id, str) for id in it)
-    ]
