@@ -115,7 +115,7 @@ class Scorer:
             for level, (aspect, share) in enumerate(COMPARISONS[one.compared].shared, start=1):
                 if share:
                     # Nothing is rarer than what was not seen. Of the model alone: a pair weighs the same among any others.
-                    most[level] = share * (one.rarest[aspect] - self._usual[at][level])
+                    most[level] = share * (one.rarest.get(aspect, 0.0) - self._usual[at][level])
             # A little above: float32 rounds.
             found.append(((self._bits[at] + most) * self._stage()[0][at] + 1e-3).astype(np.float32))
             found[-1][0] = 0

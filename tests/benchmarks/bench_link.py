@@ -154,7 +154,8 @@ def test_quality(tmp_path):
             theirs = apart(splink, where) if has_splink() else None
             error = calibration(ours["pairs"], truth)
             found.add(
-                "B-cubed F1", data=f"{where.name}, {len(truth):,} records", unit="", ours=round(b_cubed(ours["clusters"], truth), 4),
+                "B-cubed F1", data=f"{where.name}, {len(truth):,} records", unit="",
+                ours=round(b_cubed(ours["clusters"], truth), 4),
                 limit=round(b_cubed(theirs["clusters"], truth), 4) if theirs else None, note=f"ECE {error:.3f}",
             )  # fmt: skip
             assert error < 0.05
