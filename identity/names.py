@@ -134,12 +134,20 @@ def compare(left: Person, right: Person) -> Sameness:
     """Compares two persons; symmetric."""
     if left is NOBODY or right is NOBODY:
         return UNKNOWN
+    given, family = same_given(left.given, right.given), same_family(left.family, right.family)
+    if given is False and _swapped(left, right):
+        given = family = True
     return Sameness(
-        given=same_given(left.given, right.given),
-        family=same_family(left.family, right.family),
+        given=given,
+        family=family,
         born=same_birth(left.born, right.born),
         suffix_differs=bool(left.suffix and right.suffix and left.suffix != right.suffix),
     )
+
+
+def _swapped(left: Person, right: Person) -> bool:
+    """Given and family name in each other's field, as people fill in forms."""
+    return same_family(left.given, right.family) is True and same_family(left.family, right.given) is True
 
 
 def same_given(left: str, right: str) -> bool | None:

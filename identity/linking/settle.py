@@ -43,7 +43,7 @@ def settle(
     result = Settled(rows=scene.written)
     stirred = {*altered, *scene.rekeyed} | (set(recs) if anew else set())
     if stirred:
-        _relink(scene, stirred, result)
+        _relink(scene, stirred, {id for id in stirred if id not in recs or not recs[id].new}, result)
     return result
 
 
@@ -206,13 +206,13 @@ def _pair(a: UUID, b: UUID) -> Pair:
     return (a, b) if a < b else (b, a)
 
 
-def _relink(scene: _Scene, stirred: set[UUID], result: Settled) -> None:
-    """Makes the links and questions of these records equal to what the model says of them."""
+def _relink(scene: _Scene, stirred: set[UUID], known: set[UUID], result: Settled) -> None:
+    """Makes the links and questions of these records equal to what the model says of them. known: those that may have some."""
     active = scene.active
     scored = scene.score(stirred)
     linked = {pair: weight for pair, weight in scored.items() if weight[1] >= active.threshold}
     asked = {pair: (NEAR_EVEN, weight) for pair, weight in scored.items() if weight[1] < active.threshold}
-    before = rows.links(stirred)
+    before = rows.links(known) if known else {}
     stale = [pair for pair in before if pair not in linked]
     # Whoever was not looked at yet by this model will look for its links itself: until then they stand.
     waiting = rows.waiting({id for pair in stale for id in pair} - stirred, active.version)
@@ -221,7 +221,7 @@ def _relink(scene: _Scene, stirred: set[UUID], result: Settled) -> None:
     rows.write_links(fresh, dropped)
     result.touched |= {id for pair in (*fresh, *dropped) for id in pair}
     result.made, result.withdrawn = len(fresh), len(dropped)
-    open_now = rows.reviews(stirred, [NEAR_EVEN])
+    open_now = rows.reviews(known, [NEAR_EVEN]) if known else {}
     closed = [pair for pair in open_now if pair not in asked]
     news = {pair: it for pair, it in asked.items() if open_now.get(pair) != it}
     result.asked, result.closed = rows.write_reviews(news, closed, [NEAR_EVEN]), len(closed)

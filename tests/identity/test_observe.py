@@ -61,6 +61,14 @@ def test_couple_with_one_mailbox_stays_two():
     assert not together(a, b)
 
 
+def test_names_in_each_others_field_are_no_contradiction():
+    a, b = see(
+        said("1", ("email", ALICE.email), source=CRM, firstName=ALICE.first, lastName=ALICE.last),
+        said("2", ("email", ALICE.email), source=LOYALTY, firstName=ALICE.last, lastName=ALICE.first),
+    )
+    assert together(a, b)
+
+
 def test_a_record_without_a_name_does_not_chain_a_couple():
     a, b, nameless = see(
         said("1", ("email", ALICE.email), source=CRM, **named(ALICE)),

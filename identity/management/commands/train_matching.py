@@ -39,17 +39,20 @@ class Command(BaseCommand):
         try:
             row = training.begin(by=BY, threshold=options["threshold"], review_from=options["review_from"])
             self._work(row)
-            estimated = row.summary["estimated"]
-            self.stdout.write(
-                f"Version {row.version}, learnt from {row.trained_on:,} records. Joined from {row.threshold:g} on: by its own"
-                f" estimate {estimated['precision']:.1%} of the pairs are right, and {estimated['recall']:.1%} of all there are are found."
-            )
+            self._tell(row)
             if options["activate"]:
                 activation.activate(row.version, by=BY, at=datetime.now(UTC))
                 self._work(row)
                 self.stdout.write(f"Version {row.version} is in force; {row.looked_at:,} records were scored.")
         except (jobs.Busy, training.TooLittle, ValueError) as error:
             raise CommandError(str(error)) from None
+
+    def _tell(self, row: MatchModel) -> None:
+        guess = row.summary["estimated"]
+        self.stdout.write(
+            f"Version {row.version}, learnt from {row.trained_on:,} records. Joined from {row.threshold:g} on: by its own"
+            f" estimate {guess['precision']:.1%} of the pairs are right, and {guess['recall']:.1%} of all there are are found."
+        )
 
     def _work(self, row: MatchModel) -> None:
         """Does the job, or waits while the worker of jobs, which was woken too, does it."""
