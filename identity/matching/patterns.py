@@ -17,6 +17,7 @@ Rarity = npt.NDArray[np.float32]
 Rarities = Mapping[tuple[str, str], Rarity]
 Rows = Sequence[int] | npt.NDArray[np.integer]
 
+_CHUNK = 1_000_000  # pairs at once
 _CROSSED = {"given": 9, "family": 7}  # the level "in the other name"
 _STRAIGHT = {"given": 7, "family": 5}  # what is at least so much alike is not looked for in the other name
 
@@ -32,15 +33,19 @@ class Comparer:
     def levels(self, left: Rows, right: Rows) -> Levels:
         """(pairs, fields): the level of each pair of rows in each field; of several values the two that are most alike
         count."""
-        i, j = np.asarray(left, dtype=np.int64), np.asarray(right, dtype=np.int64)
-        out = np.zeros((len(i), len(self.fields)), dtype=np.uint8)
+        out = np.zeros((len(left), len(self.fields)), dtype=np.uint8)
+        for at in range(0, len(left), _CHUNK):
+            cut = slice(at, at + _CHUNK)
+            self._fill(out[cut], np.asarray(left[cut], dtype=np.int64), np.asarray(right[cut], dtype=np.int64))
+        return out
+
+    def _fill(self, out: Levels, i: Ints, j: Ints) -> None:
         for at, name in enumerate(self.fields):
             for a, b in self._places(name, i, j):
                 found = self._judge(name, a, b)
                 better = (found > 0) & ((out[:, at] == 0) | (found < out[:, at]))
                 out[better, at] = found[better]
         self._cross(out, i, j)
-        return out
 
     def rarity(self, levels: Levels, left: Rows, right: Rows, rarities: Rarities) -> Rarity:
         """(pairs, fields): how rare what the pairs share is, in bits; 0 where a level does not ask. `levels` as by `levels`."""
