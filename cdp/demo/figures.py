@@ -59,6 +59,7 @@ class Figures:
     agreed: dict[str, int]
     sizes: list[Size] = field(default_factory=list)
     records: list[Resolved] = field(default_factory=list)
+    exact: list[Resolved] = field(default_factory=list)  # as they were put together by identifiers alone
     example: str = ""
 
     @property
@@ -74,11 +75,16 @@ class Figures:
     @property
     def linkable(self) -> list[Resolved]:
         """The records with something of a person in them."""
-        return [one for one in self.records if one.tag not in truth.UNLINKABLE]
+        return linkable(self.records)
 
 
-def gather(stages: Stages, made: World, manifest: Manifest) -> Figures:
-    """Reads and checks everything, with a bar."""
+def linkable(records: list[Resolved]) -> list[Resolved]:
+    """Those with something of a person in them."""
+    return [one for one in records if one.tag not in truth.UNLINKABLE]
+
+
+def gather(stages: Stages, made: World, manifest: Manifest, exact: list[Resolved]) -> Figures:
+    """Reads and checks everything, with a bar. `exact`: see Figures."""
     where = Whereabouts(made.sources)
     names = {source.id: name for name, source in made.sources.items()}
     with stages.stage("Checking people and consents") as stage:
@@ -104,6 +110,7 @@ def gather(stages: Stages, made: World, manifest: Manifest) -> Figures:
             permitted={purpose: len(_permitted(purpose, at)) for purpose in PURPOSES},
             agreed={purpose: len(agreed[purpose]) for purpose in PURPOSES},
             records=_resolved(manifest, where),
+            exact=exact,
         )
         told.example = _example(manifest, where)
     _segments(stages, told, manifest, where, said)
@@ -156,6 +163,11 @@ def _members() -> dict[str, frozenset[UUID]]:
     for segment, profile in _rows("SELECT segment_id, profile_id FROM segments_membership WHERE member"):
         found[keys[segment]].add(profile)
     return {key: frozenset(people) for key, people in found.items()}
+
+
+def resolved(manifest: Manifest, made: World) -> list[Resolved]:
+    """Each record of the truth and its profile, as it is now."""
+    return _resolved(manifest, Whereabouts(made.sources))
 
 
 def _resolved(manifest: Manifest, where: Whereabouts) -> list[Resolved]:

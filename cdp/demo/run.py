@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db import connections
 from rich.console import Console
 
-from cdp.demo import figures, files, sending, summary, world
+from cdp.demo import figures, files, likeness, sending, summary, world
 from cdp.demo.files import Manifest
 from cdp.demo.segments import SEGMENTS
 from cdp.demo.stages import Stages, Stopped
@@ -81,7 +81,12 @@ def _run(wish: Wish, console: Console, family: Family, folder: Path, anchor: dat
     stages.seconds["Setting up"] = time.monotonic() - began
     with stages.progress:
         manifest = _fill(stages, wish, made, folder, anchor)
-        told = figures.gather(stages, made, manifest)
+        exact = figures.resolved(manifest, made)
+        with stages.stage("Recognising people by likeness") as stage:
+            likeness.recognise(stage)
+        with stages.stage("Until their memberships stand") as stage:
+            _wait_for_pipeline(stages)
+        told = figures.gather(stages, made, manifest, exact)
     shutil.rmtree(folder)  # invented people, but people: the platform alone keeps them now
     stages.seconds["In all"] = time.monotonic() - began
     summary.show(console, told, stages.seconds, rate=stages.rate)

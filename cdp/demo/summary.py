@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdp.access.roles import ROLES
-from cdp.demo import scoring, truth
+from cdp.demo import figures, scoring, truth
 from cdp.demo.figures import Figures
 from cdp.demo.scoring import Resolved
 from cdp.demo.world import PURPOSES, World
@@ -118,11 +118,14 @@ def _segments(told: Figures) -> Table:
 
 def _scores(told: Figures) -> Table:
     table = _table(
-        "Who is who, against the known truth (deterministic links alone)",
-        "records", "n", "B³ F1", "prec.", "recall", "pair F1", "prec.", "recall",
+        "Who is who, against the known truth",
+        "records, joined by", "n", "B³ F1", "prec.", "recall", "pair F1", "prec.", "recall",
         caption="B³: B-cubed; linkable: without the receipts paid in cash and the devices that never signed in",
     )  # fmt: skip
-    for name, records in (("linkable", told.linkable), ("all", told.records)):
+    for name, records in (
+        ("linkable, identifiers alone", figures.linkable(told.exact)), ("linkable, likeness too", told.linkable),
+        ("all, identifiers alone", told.exact), ("all, likeness too", told.records),
+    ):  # fmt: skip
         scores = scoring.b_cubed(records), scoring.pairwise(records)
         shares = (f"{share:.3f}" for it in scores for share in (it.f1, it.precision, it.recall))
         table.add_row(name, f"{len(records):,}", *shares)
@@ -133,7 +136,7 @@ def _misses(told: Figures) -> Table:
     found = scoring.misses(told.linkable, beyond=truth.PROBABILISTIC)
     wrong, profiles = scoring.wrong_pairs(told.linkable)
     table = _table(
-        "What is left for probabilistic matching", "why exact links do not reach it", "records", "people", "true pairs apart",
+        "What is still apart", "why exact links do not reach it", "records", "people", "true pairs apart",
         caption=f"put together wrongly: {wrong:,} pairs in {profiles:,} profiles ({_doubtful(told.linkable)})",
     )  # fmt: skip
     words = scoring.reasons()
