@@ -12,6 +12,7 @@ from uuid import UUID
 
 import structlog
 from django.db import connection, transaction
+from django.db.models.functions import TruncDay
 from kombu.exceptions import OperationalError
 
 from cdp import audit
@@ -42,6 +43,7 @@ _FIGURES = {
     "profiles": "SELECT count(*) FROM identity_profile",
     "records": "SELECT count(*) FROM identity_record",
     "links": "SELECT count(*) FROM identity_link",
+    "pairs": "SELECT count(*) FROM (SELECT DISTINCT left_id, right_id FROM identity_link) p",
     "similar": "SELECT count(*) FROM identity_link WHERE rule = 'similar'",
     "suspects": "SELECT count(*) FROM identity_suspect WHERE cleared_by = ''",
     "open": "SELECT count(*) FROM identity_review WHERE state = 'open'",
@@ -72,6 +74,14 @@ DELETE FROM identity_review v WHERE v.reason = 'suspect' AND v.state = 'open' AN
 """
 
 
+# Of looks more than a week old one a day is enough for the history of figures.
+_THIN = """
+DELETE FROM identity_qualityscan s WHERE s.ended_at < %s - interval '7 days' AND EXISTS (
+    SELECT FROM identity_qualityscan later WHERE later.ended_at > s.ended_at
+    AND date_trunc('day', later.ended_at) = date_trunc('day', s.ended_at))
+"""
+
+
 class UnknownSuspect(LookupError):
     """The profile is not on the list (any more)."""
 
@@ -79,6 +89,13 @@ class UnknownSuspect(LookupError):
 def latest() -> QualityScan | None:
     """The last look that ended."""
     return QualityScan.objects.exclude(ended_at=None).order_by("-ended_at").first()
+
+
+def series(points: int) -> list[QualityScan]:
+    """The history of figures, oldest first: the last look of each day, or every look while there are two days or fewer."""
+    ended = QualityScan.objects.exclude(ended_at=None)
+    days = list(ended.order_by(TruncDay("ended_at").desc(), "-ended_at").distinct(TruncDay("ended_at"))[:points])
+    return (days if len(days) > 2 else list(ended.order_by("-ended_at")[:points]))[::-1]
 
 
 def under_way() -> QualityScan | None:
@@ -224,6 +241,7 @@ def _finish(scan: QualityScan, *, at: datetime) -> None:
             " (SELECT FROM identity_profile p WHERE p.id = s.profile_id AND p.records > 1)"
         )
         cursor.execute(_WITHDRAW, [ASKED_FROM])
+        cursor.execute(_THIN, [at])
         for name, query in _FIGURES.items():
             cursor.execute(query)
             scan.counts[name] = int(cursor.fetchone()[0])

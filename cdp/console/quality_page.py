@@ -42,7 +42,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The whole page."""
     _check(request, "merges:read")
     at = timezone.now()
-    scans = list(QualityScan.objects.exclude(ended_at=None).order_by("-ended_at")[:_POINTS])[::-1]
+    scans = quality.series(_POINTS)
     suspects, largest = _suspects(request, at=at), _largest(request, at=at)
     audited(request, "quality.read", object=("profile", ""), fields=["name"], rows=len(suspects["rows"]) + len(largest))
     context = {
@@ -120,7 +120,7 @@ def estimates(counts: dict[str, int]) -> list[dict[str, Any]]:
         rows.append(_row("precision", "of a sample of linked pairs, by stewards", precision))
     if precision and missed:
         doubtful = queue.reviews().filter(reason__in=("near_even", "guard"), state=Review.State.OPEN).count()
-        found = estimate.recall(precision, counts.get("links", 0), missed, doubtful)
+        found = estimate.recall(precision, counts.get("pairs", 0), missed, doubtful)
         rows.append(_row("recall", "of pairs that were compared, by stewards", found))
     return rows
 

@@ -14,9 +14,9 @@ from cdp.console import graph, names, shown
 from cdp.console.gate import Person
 from cdp.sources import lookup
 from consent.permits import permits_profiles
-from identity import profiles, records
+from identity import profiles
 from identity.household import household
-from identity.models import Constraint, Merge, Profile
+from identity.models import Constraint, Merge, Profile, Record
 from identity.profiles import LinkView
 from identity.suspects import Pair, contradicting, spanning
 
@@ -127,13 +127,14 @@ def history(person: Person) -> list[dict[str, Any]]:
     """Merges and splits, the latest first: what moved, because of what, by whom."""
     acts = profiles.history_of(person.id)[:_ACTS]
     who = actors([act.actor for act in acts])
-    moved = records.by_id({record for act in acts for record in act.records})
-    sources = lookup.load({rec.source_id for rec in moved.values()})
+    of = Record.objects.filter(id__in={record for act in acts for record in act.records})
+    moved = dict(of.values_list("id", "source_id"))
+    sources = lookup.load(set(moved.values()))
     return [
         {
             "act": act,
             "who": who[act.actor],
-            "sources": sorted({sources[moved[it].source_id].name for it in act.records if it in moved}),
+            "sources": sorted({sources[moved[it]].name for it in act.records if moved.get(it) in sources}),
             "undoable": act.kind == Merge.Kind.MERGED or bool(act.because.get("constraints")),
         }
         for act in acts
