@@ -30,9 +30,14 @@ class Bridge:
         loop = asyncio.get_running_loop()
         environ = environment(scope)
         environ["wsgi.input"] = await _body(scope, proto, loop)
-        await loop.run_in_executor(self._threads, self._answer, environ, proto, loop)
+        whole = await loop.run_in_executor(self._threads, self._answer, environ, proto, loop)
+        if whole is not None:
+            proto.response_bytes(*whole)
 
-    def _answer(self, environ: dict[str, Any], proto: Any, loop: asyncio.AbstractEventLoop) -> None:
+    def _answer(
+        self, environ: dict[str, Any], proto: Any, loop: asyncio.AbstractEventLoop
+    ) -> tuple[int, list[tuple[str, str]], bytes] | None:
+        """Status, headers and body; None for an answer that went out in parts."""
         begun: list[tuple[int, list[tuple[str, str]]]] = []
 
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
@@ -45,11 +50,11 @@ class Bridge:
             parts = iter(result)
             first = next(parts, b"")  # by now the application has begun its answer
             if not getattr(result, "streaming", False):
-                _in(loop, _whole(proto, *begun[0], b"".join((first, *parts))))
-                return
+                return *begun[0], b"".join((first, *parts))
             stream = _in(loop, _stream(proto, *begun[0]))
             for part in chain((first,), parts):
                 _in(loop, stream.send_bytes(part))
+            return None
         finally:
             if hasattr(result, "close"):
                 result.close()
@@ -126,10 +131,6 @@ class _Incoming(io.RawIOBase):
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
     return await anext(chunks, None)
-
-
-async def _whole(proto: Any, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-    proto.response_bytes(status, headers, body)
 
 
 async def _stream(proto: Any, status: int, headers: list[tuple[str, str]]) -> Any:

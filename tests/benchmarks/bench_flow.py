@@ -140,8 +140,8 @@ def _sustain(
     time.sleep(min(10.0, SECONDS / 5))  # what is remembered of people has filled
     first, looks = _memory(ours), list[int]()
     while load.poll() is None:
-        looks.append(_waiting())
-        time.sleep(1)
+        looks.append(_waiting())  # counts whole queues, so it looks seldom
+        time.sleep(min(5.0, SECONDS / 20))
     last, waited = _memory(ours), _waiting()
     sent = json.loads(load.communicate()[0])
     ended = time.monotonic()
