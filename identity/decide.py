@@ -89,12 +89,17 @@ def part(a: UUID, b: UUID, *, by: Actor, at: datetime | None = None) -> Decision
 
 def _linked(profile: UUID | None) -> dict[UUID, list[UUID]]:
     """What the links of a profile join, as if nobody had decided that some of its records are one: record -> its cluster."""
-    scene = records.by_profile([profile] if profile else [])
+    inside = set(Record.objects.filter(profile_id=profile).values_list("id", flat=True))
+    scene = records.by_id(
+        regroup.reach(inside)
+    )  # links lead out of a profile too: whoever clusters takes whole components
     with transaction.atomic():
-        Constraint.objects.filter(verdict=Constraint.Verdict.MUST_LINK, left_id__in=scene, right_id__in=scene).delete()
+        Constraint.objects.filter(
+            verdict=Constraint.Verdict.MUST_LINK, left_id__in=inside, right_id__in=inside
+        ).delete()
         parts = regroup.partition(scene).parts
         transaction.set_rollback(True)
-    return {record: cluster for cluster in parts for record in cluster}
+    return {record: [it for it in cluster if it in inside] for cluster in parts for record in cluster}
 
 
 def unmerge(profile: UUID, records: Collection[UUID], *, by: Actor, at: datetime | None = None) -> Decision:

@@ -111,6 +111,17 @@ def test_a_cannot_link_refuses_a_merge_whole_and_says_so():
     assert (profiles_now(), Constraint.objects.count()) == (before, 1)
 
 
+def test_parting_two_of_a_profile_heeds_links_that_lead_out_of_it():
+    a, b = see(said("1", ("email", ALICE.email), source=CRM, **named(ALICE)), said("2", ("email", ALICE.email)))
+    see(said("3", ("email", ALICE.email), source=TILL, **named(BOB)))  # linked with b, kept apart by the name
+    [d] = see(said("9", ("email", BOB.email), **named(BOB)))
+    decide.same_person(a.profile_id, d.profile_id, by=STEWARD, at=LATER)
+    decide.part(a.record_id, d.record_id, by=STEWARD, at=LATER)
+    assert together(a, b)
+    assert not together(a, d)
+    assert rebuild(check=True, at=LATER) == 0
+
+
 def test_a_decision_taken_back_leaves_no_trace_but_history():
     a, b = see(said("1", source=CRM, **named(ALICE)), said("2", **named(BOB)))
     before = profiles_now()
