@@ -8,10 +8,9 @@ from pathlib import Path
 from tests.house.rooms import ROOT
 
 
-def _contract() -> dict[str, object]:
+def _contracts() -> list[dict[str, object]]:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    (contract,) = config["contracts"]
-    return dict(contract)
+    return [dict(contract) for contract in config["contracts"]]
 
 
 def test_the_layers_are_kept() -> None:
@@ -21,8 +20,9 @@ def test_the_layers_are_kept() -> None:
 
 
 def test_nothing_is_ignored_and_every_room_is_named() -> None:
-    contract = _contract()
-    assert contract.keys() == {"name", "type", "layers"}
-    named = str(contract["layers"])
+    layers, *others = _contracts()
+    assert layers.keys() == {"name", "type", "layers"}
+    assert all(it.keys() == {"name", "type", "source_modules", "forbidden_modules"} for it in others)
+    named = str(layers["layers"])
     rooms = [path.parent.name for path in (ROOT / "cdp").glob("*/__init__.py")]
     assert not [room for room in rooms if f"(cdp.{room})" not in named]
