@@ -196,7 +196,9 @@ def _encoding(path: Path) -> str:
 def read_decisions(path: Path, records: Records) -> Decisions:
     """Reads decided pairs: CSV with the columns left, right (ids) and match (yes/no, 1/0). Raises Unusable."""
     at = {one: row for row, one in enumerate(records.ids)}
-    left, right, same = [], [], []
+    left: list[int] = []
+    right: list[int] = []
+    same: list[bool] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)

@@ -192,7 +192,7 @@ class _Full:
 
     def holds(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return self.keys[at] == keys
+        return np.asarray(self.keys[at] == keys)
 
 
 def part_codes(table: Table, part: Part) -> Ints:

@@ -101,7 +101,7 @@ def _share_word(v: Vocabulary, left: Ints, right: Ints) -> Bools:
 
 def _same(v: Vocabulary, aspect: str, left: Ints, right: Ints) -> Bools:
     codes = v.aspect(aspect)[0][:, 0]
-    return (codes[left] == codes[right]) & (codes[left] >= 0)
+    return np.asarray((codes[left] == codes[right]) & (codes[left] >= 0))
 
 
 def _given(v: Vocabulary, left: Ints, right: Ints) -> Levels:

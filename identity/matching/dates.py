@@ -28,7 +28,7 @@ def read(raw: str, *, day_first: bool = True, latest_year: int = 2030) -> str:
     text = raw.strip()
     found = _NUMBERS.match(text)
     if found:
-        return _of_numbers(*found.groups(), day_first, latest_year)
+        return _of_numbers(found[1], found[2], found[3], day_first, latest_year)
     if _COMPACT.fullmatch(text):
         year = text[:4]
         if "1500" <= year <= "2199" or year == "9999":

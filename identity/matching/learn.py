@@ -44,7 +44,9 @@ class Rates:
         return [np.concatenate(([0.0], np.log2(m / u))) for m, u in zip(chances or self.m, self.u, strict=True)]
 
 
-def start(fields: Sequence[str], levels: Levels, rarity: Floats, sizes: Sequence[int], equal: Sequence[float]) -> Rates:
+def start(
+    fields: Sequence[str], levels: Levels, rarity: npt.NDArray[np.float32], sizes: Sequence[int], equal: Sequence[float]
+) -> Rates:
     """u from random pairs of strangers; m and kin as EM starts from. equal: the exact chance that two people are equal in a
     field, since a sample sees rare agreement too seldom."""
     us, usual = [], []

@@ -1,6 +1,5 @@
 """A whole table resolved: trained or with a model at hand, scored, clustered. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -88,20 +87,25 @@ def link(
     kept = bits > HOPELESS
     left, right, probability = blocked.left[kept], blocked.right[kept], probabilities(bits[kept])
     left, right, probability = complete(scorer, left, right, probability, threshold)
-    found = partition(table.size, left, right, probability, threshold=threshold, **_constraints(decisions))
+    found = partition(
+        table.size,
+        left,
+        right,
+        probability,
+        threshold=threshold,
+        must=_pairs(decisions, True),
+        cannot=_pairs(decisions, False),
+    )
     say("done", 1.0)
     return Linked(model, table, scorer, blocked, left, right, probability, (edges, counts), found, threshold)
 
 
-def _constraints(decisions: Decisions | None) -> dict[str, Sequence[tuple[int, int]]]:
+def _pairs(decisions: Decisions | None, same: bool) -> list[tuple[int, int]]:
+    """Those that were decided so."""
     if decisions is None:
-        return {}
-    pairs = list(zip(decisions.left.tolist(), decisions.right.tolist(), strict=True))
-    same = decisions.same.tolist()
-    return {
-        "must": [pair for pair, one in zip(pairs, same, strict=True) if one],
-        "cannot": [pair for pair, one in zip(pairs, same, strict=True) if not one],
-    }
+        return []
+    which = decisions.same == same
+    return list(zip(decisions.left[which].tolist(), decisions.right[which].tolist(), strict=True))
 
 
 def complete(

@@ -184,7 +184,8 @@ def _national(digits: str) -> str:
 
 def street(raw: str) -> str:
     """Numbers, then "|", then the street's words with usual abbreviations: "5 Old Road, Flat 2" -> "5 2|old rd apt"."""
-    numbers, words = [], []
+    numbers: list[str] = []
+    words: list[str] = []
     for word in text(raw).split():
         if word[0].isdigit():
             numbers.append(word)

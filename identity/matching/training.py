@@ -111,7 +111,7 @@ class _Lesson:
     def _sessions(self, parts: blocking.Codes, rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
         """(places in `some`, the fields they agree in by rule)."""
         left, right = self.blocked.left[self.some], self.blocked.right[self.some]
-        found = []
+        found: list[tuple[Ints, list[int]]] = []
         for name, part in parts.parts.items():
             codes = parts[name]
             agree = np.zeros(len(left), dtype=bool)

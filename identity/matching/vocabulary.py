@@ -116,7 +116,7 @@ class Vocabulary:
         if not len(self.nicknames):
             return np.zeros(len(pairs), dtype=bool)
         at = np.minimum(np.searchsorted(self.nicknames, pairs), len(self.nicknames) - 1)
-        return self.nicknames[at] == pairs
+        return np.asarray(self.nicknames[at] == pairs)
 
     @cached_property
     def digits(self) -> npt.NDArray[np.uint8]:

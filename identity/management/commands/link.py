@@ -1,7 +1,7 @@
 """`link`: resolves a file of records without storing anything. For trying the matcher on one's own data (docs/identity.md)."""
 
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
@@ -47,7 +47,9 @@ class Command(BaseCommand):
                     options["file"], schema=options["schema"], out=options["out"], threshold=threshold, labels=options["labels"],
                     model=options["model"], say=lambda what, done: progress.update(task, description=what, completed=done),
                 )  # fmt: skip
-            linkreport.show(Console(file=self.stdout, soft_wrap=True), outcome, explain=options["explain"])
+            linkreport.show(
+                Console(file=cast(IO[str], self.stdout), soft_wrap=True), outcome, explain=options["explain"]
+            )
             if options["report"]:
                 linkreport.write(options["report"], outcome, explain=max(options["explain"], 5))
         except (linkfile.Unusable, Untrainable, TooFew, Unreadable) as error:
