@@ -160,9 +160,10 @@ def _across(ours: list[UUID], theirs: list[UUID]) -> Q:
     return Q(left_id__in=ours, right_id__in=theirs) | Q(left_id__in=theirs, right_id__in=ours)
 
 
-def _members(profile: UUID) -> list[UUID]:
+def _members(profile: UUID | None) -> list[UUID]:
     """The records of a profile, the one that it began with first."""
-    home = Profile.objects.filter(pk=history.resolve_id(profile)).first()
+    found = history.resolve_id(profile) if profile else None
+    home = Profile.objects.filter(pk=found).first() if found else None
     if home is None:
         raise Undecidable("There is no such profile (any more).")
     inside = Record.objects.filter(profile_id=home.id).order_by("id").values_list("id", flat=True)

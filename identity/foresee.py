@@ -58,7 +58,9 @@ def foresee(verb: Callable[[], Decision]) -> Foreseen:
         known, back = now.get(id), id in redirected
         lasting = id if known or back else None
         parts.append(Part(lasting, back, row, tuple(sorted(inside)), came, left, _others(known, row)))
-    return Foreseen(tuple(parts), tuple(sorted(set(before.values()) - then.keys())), done.refused)
+    return Foreseen(
+        tuple(parts), tuple(sorted({id for id in before.values() if id is not None} - then.keys())), done.refused
+    )
 
 
 def _others(now: Profile | None, then: Profile) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -94,7 +95,9 @@ def latest() -> QualityScan | None:
 def series(points: int) -> list[QualityScan]:
     """The history of figures, oldest first: the last look of each day, or every look while there are two days or fewer."""
     ended = QualityScan.objects.exclude(ended_at=None)
-    days = list(ended.order_by(TruncDay("ended_at").desc(), "-ended_at").distinct(TruncDay("ended_at"))[:points])
+    days: list[Any] = list(
+        ended.annotate(day=TruncDay("ended_at")).order_by("-day", "-ended_at").distinct("day")[:points]
+    )
     return (days if len(days) > 2 else list(ended.order_by("-ended_at")[:points]))[::-1]
 
 

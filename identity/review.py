@@ -61,7 +61,13 @@ def undo(batch: UUID, *, by: Actor, at: datetime) -> Answered:
         if not rows:
             raise Undecidable("These answers were undone already, or have been replaced by others.")
         done = _take_back(rows, by=by, at=at)
-        again = {"state": State.OPEN, "decided_by": "", "decided_at": None, "batch": None, "before": []}
+        again: dict[str, object] = {
+            "state": State.OPEN,
+            "decided_by": "",
+            "decided_at": None,
+            "batch": None,
+            "before": [],
+        }
         Review.objects.filter(id__in=[row.id for row in rows]).update(**again)
         _clear(rows, by="")
         _note("review.undo", rows, State.OPEN, done, by=by)

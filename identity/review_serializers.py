@@ -54,7 +54,7 @@ class ExplainedReviewSerializer(ReviewSerializer):
 
     class Meta(ReviewSerializer.Meta):
         fields = (*ReviewSerializer.Meta.fields, "waterfall", "weight_bits", "model_version", "shared")  # type: ignore[assignment]
-        read_only_fields = fields
+        read_only_fields = fields  # type: ignore[assignment]
 
 
 @example({"reviews": ["019c2f6e-5b1a-7c3d-8e4f-0a1b2c3d4e5f"], "verdict": "different"})

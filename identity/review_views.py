@@ -36,7 +36,7 @@ class ReviewFilter(Filter):
     reason = serializers.ChoiceField(list(queue.REASONS), required=False)
     probability_min = serializers.FloatField(required=False, source="probability__gte", min_value=0, max_value=1)
     probability_max = serializers.FloatField(required=False, source="probability__lte", min_value=0, max_value=1)
-    source = serializers.UUIDField(required=False, help_text="About a record of this source")
+    source = serializers.UUIDField(required=False, help_text="About a record of this source")  # type: ignore[assignment]
     batch = serializers.UUIDField(required=False, help_text="Answered together")
     since = Moment(source="at__gte", help_text="Asked at or after this time")
     before = Moment(source="at__lt", help_text="Asked before this time")

@@ -137,7 +137,7 @@ def _suspects(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     shown = Paginator(rows, _SHOWN).get_page(request.GET.get("page"))
     found = list(shown.object_list)
     named = _named(request, [it.profile_id for it in found], at=at)
-    asked = {
+    asked: dict[tuple[UUID | None, UUID | None], UUID] = {
         (left, right): id
         for left, right, id in Review.objects.filter(left_id__in=[it.left_id for it in found]).values_list(
             "left_id", "right_id", "id"
