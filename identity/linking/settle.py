@@ -93,14 +93,14 @@ class _Scene:
         """Works out the keys of records by what is retired now. plain: those of some without the finer ones."""
         # What a record has is at hand before it is asked which of it is retired.
         self.look({key for id in ids for key in self.rows[id].keys})
-        wanted = {}
+        wanted: dict[UUID, frozenset[int]] = {}
         for id in ids:
             it, known = self.rows[id].prepared, plain.get(id)
             if known is not None and self.retired.keys().isdisjoint(known):
                 wanted[id] = known
             else:
-                own = index.keys_of(it, self.active.rules, self.active.digest, self.retired) if it else []
-                wanted[id] = frozenset(own)
+                found = index.keys_of(it, self.active.rules, self.active.digest, self.retired) if it else ()
+                wanted[id] = frozenset(found)
         self.look({key for id, own in wanted.items() for key in own | self.rows[id].keys})
         for id, own in wanted.items():
             row = self.rows[id]
