@@ -117,14 +117,13 @@ class Column:
         """Takes one more event in. False, and nothing changed, where its place is not sure: another event has the same time,
         and a rule asks which of them came first (`ordered`).
 
-        What was remembered grows with it. An event out of turn is put in its place, and what was remembered is forgotten."""
+        What was remembered grows with it. An event out of turn is put in its place, and totals and typed values are forgotten."""
         place = len(self.times)
         if place and time <= self.times[-1]:
             place = bisect_right(self.times, time)
             if ordered and self.times[place - 1] == time and place:
                 return False
             if place < len(self.times):
-                self._chosen.clear()
                 self._typed.clear()
                 self.running.clear()
         self.times.insert(place, time)

@@ -2,67 +2,60 @@
 that a rebuild computes, and no stored moment is late."""
 
 import os
+from collections.abc import Callable
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from segments import live
 from tests.segments.following import CART, ORDER, VIEW, Undo, World, prepare
 
 CASES = int(os.environ.get("CASES", "200"))
-WHO, PROFILE, PLACE = st.integers(0, 2), st.integers(0, 1), st.sampled_from([1, -1])
-LIMIT = st.integers(1, 3)
+Step = tuple[Any, ...]
 # Few moments, few values, mostly of one record: ties, events out of turn and edges of windows are common, and pasts are long.
 # One slot to come: a clock that is ahead.
-EVENT = st.tuples(
-    st.just("event"),
-    st.sampled_from([0, 0, 0, 1, 2]),
-    st.sampled_from([ORDER, ORDER, VIEW, VIEW, CART]),
-    st.sampled_from([0, 0, 0, 1, 2, 3, 6, 9, -1]),
-    st.sampled_from([1, 5.5, 0.1, 12, 30]),
-    PLACE,
-)
-FOLLOW = st.tuples(st.just("follow"), LIMIT)
-SETTLE = st.tuples(st.just("settle"))
-TIME = st.tuples(st.sampled_from(["time", "time", "later"]), st.integers(1, 4))
-SPECIAL = (
-    st.tuples(st.just("move"), WHO, PROFILE),
-    st.tuples(st.just("erase"), WHO),
-    st.tuples(st.just("silent"), WHO, st.sampled_from([VIEW, ORDER]), st.integers(0, 4), PLACE),
-    st.tuples(st.just("trait"), PROFILE, st.sampled_from(["NL", "DE"])),
-    st.tuples(st.just("permit"), PROFILE, st.integers(-1, 1), st.integers(1, 3)),
-    st.tuples(st.just("fail"), LIMIT),
-    st.tuples(st.just("rule"), st.integers(0, 2), st.integers(0, 2)),
-    st.tuples(st.just("build"), st.sampled_from(["odd", "last-dear", "spent"])),
-    st.tuples(st.just("stray")),
-    st.tuples(st.just("forget")),
-    st.tuples(st.just("other"), st.sampled_from([40, 100, 1_000])),
-)
+SLOTS, VALUES = (0, 0, 0, 1, 2, 3, 6, 9, -1), (1, 5.5, 0.1, 12, 30)
+USUAL: dict[str, tuple[int, Callable[[Random], Step]]] = {
+    "event": (24, lambda r: (r.choice((0, 0, 0, 1, 2)), name(r), r.choice(SLOTS), r.choice(VALUES), r.choice((1, -1)))),
+    "follow": (8, lambda r: (r.randint(1, 3),)),
+    "settle": (5, lambda r: ()),
+    "time": (3, lambda r: (r.randint(1, 4),)),
+    "later": (1, lambda r: (r.randint(1, 4),)),
+    "other": (2, lambda r: (r.choice((40, 100, 1_000)),)),
+}
+SPECIAL: dict[str, Callable[[Random], Step]] = {
+    "move": lambda r: (r.randrange(3), r.randrange(2)),
+    "erase": lambda r: (r.randrange(3),),
+    "silent": lambda r: (r.randrange(3), name(r), r.randint(0, 4), r.choice((1, -1))),
+    "trait": lambda r: (r.randrange(2), r.choice(("NL", "DE"))),
+    "permit": lambda r: (r.randrange(2), r.randint(-1, 1), r.randint(1, 3)),
+    "fail": lambda r: (r.randint(1, 3),),
+    "rule": lambda r: (r.randrange(3), r.randint(0, 2)),
+    "build": lambda r: (r.choice(("odd", "last-dear")),),
+    "stray": lambda r: (),
+    "forget": lambda r: (),
+}
 
 
-def histories(special: list[Any]) -> st.SearchStrategy[list[tuple[Any, ...]]]:
-    """Mostly events, followed in small steps; and often what is special."""
-    # Not `one_of`: what is given to it twice, it takes once.
-    weighted = [EVENT] * 24 + [FOLLOW] * 8 + [SETTLE] * 5 + [TIME] * 4 + special * 4
-    return st.lists(st.sampled_from(weighted).flatmap(lambda kind: kind), min_size=15, max_size=60)
+def name(random: Random) -> str:
+    return random.choice((ORDER, ORDER, VIEW, VIEW, CART))
 
 
-# Each history has few special things, and those more than once: what takes two of a kind is found sooner.
-HISTORIES = st.lists(st.sampled_from(SPECIAL), min_size=1, max_size=3, unique=True).flatmap(histories)
+def history(seed: int) -> list[Step]:
+    """Mostly events, followed in small steps; and few special things, but those more than once, for what takes two of a kind is
+    found sooner."""
+    random = Random(seed)
+    special = random.sample(sorted(SPECIAL), 2)
+    kinds = [kind for kind, (weight, _) in USUAL.items() for _ in range(weight)] + special * 6
+    chosen = random.choices(kinds, k=random.randint(10, 50))
+    return [(kind, *(SPECIAL[kind] if kind in SPECIAL else USUAL[kind][1])(random)) for kind in chosen]
 
 
-@pytest.fixture
-def segments(clean: None) -> dict[str, UUID]:
-    return prepare()
-
-
-@settings(max_examples=max(CASES // 2, 25), deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=HISTORIES)
-def test_live_is_rebuilt(segments: dict[str, UUID], steps: list[tuple[Any, ...]]) -> None:
+def broken(segments: dict[str, UUID], steps: list[Step]) -> str:
+    """What is wrong after these steps, or nothing."""
     live.forget()
     try:
         with transaction.atomic():
@@ -72,6 +65,31 @@ def test_live_is_rebuilt(segments: dict[str, UUID], steps: list[tuple[Any, ...]]
             it.end()
             raise Undo
     except Undo:
-        pass
+        return ""
+    except Exception as error:
+        return repr(error)
     finally:
         live.forget()
+
+
+def shortest(segments: dict[str, UUID], steps: list[Step]) -> list[Step]:
+    """A history that is broken still, and would not be without any one of its steps."""
+    for i in reversed(range(len(steps))):
+        fewer = steps[:i] + steps[i + 1 :]
+        if broken(segments, fewer):
+            return shortest(segments, fewer)
+    return steps
+
+
+@pytest.fixture
+def segments(clean: None) -> dict[str, UUID]:
+    return prepare()
+
+
+def test_live_is_rebuilt(segments: dict[str, UUID]) -> None:
+    # Histories by number, not drawn by Hypothesis: it repeats parts of those that it tried, and here only new ones find
+    # anything. So each planted fault of docs/laws.md is found by a history that is known.
+    for seed in range(CASES * 3 // 4):
+        if broken(segments, history(seed)):
+            found = shortest(segments, history(seed))
+            pytest.fail(f"history {seed}: {found}: {broken(segments, found)}")

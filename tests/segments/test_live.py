@@ -83,6 +83,16 @@ def test_who_follows_hears_of_a_wakeup_in_another_process(world: World) -> None:
     world.end()
 
 
+def test_who_follows_hears_of_a_rebuild_by_somebody_else(world: World) -> None:
+    for _ in range(2):
+        view(world)
+    world.settle()
+    view(world)
+    world.build("odd")  # it knows of the third; then the fourth comes, and both are followed in one step
+    view(world)
+    world.end()
+
+
 def test_a_record_that_went_to_somebody_and_came_back_brings_what_happened_meanwhile(world: World) -> None:
     view(world, 0)
     view(world, 1)
@@ -95,6 +105,18 @@ def test_a_record_that_went_to_somebody_and_came_back_brings_what_happened_meanw
     view(world, 0)
     world.follow(1)
     world.move(0, 0)
+    world.end()
+
+
+def test_who_takes_over_asks_again_whose_a_record_is(world: World) -> None:
+    view(world, 0)
+    view(world, 1)
+    world.settle()
+    world.other(1_000)
+    world.move(0, 1)
+    world.settle()
+    world.other(1_000)
+    view(world, 0)
     world.end()
 
 
