@@ -338,6 +338,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SourceKind": "cdp.sources.models.Source.Kind",
         "IdentifierKind": "cdp.catalogue.identifiers.KINDS",
         "MergeKind": "identity.models.Merge.Kind",
+        "ReviewState": "identity.models.Review.State",
     },
 }
 

@@ -63,7 +63,7 @@ class UnmergeSerializer(DryRunSerializer):
     records = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=200)
 
 
-class PartSerializer(serializers.Serializer[Any]):
+class WouldBeSerializer(serializers.Serializer[Any]):
     """A profile as it would be. `id` null: a new one. `traits`: declared attributes whose golden value would be another."""
 
     id = serializers.UUIDField(allow_null=True)
@@ -80,4 +80,4 @@ class DecidedSerializer(serializers.Serializer[Any]):
     merges = serializers.ListField(child=serializers.UUIDField())
     profiles = serializers.ListField(child=serializers.UUIDField())
     refused = serializers.DictField(child=serializers.IntegerField())
-    would = PartSerializer(many=True, required=False)
+    would = WouldBeSerializer(many=True, required=False)

@@ -23,6 +23,7 @@ ROOMS = (
     ("sources", "Sources", "Systems that send data: their keys, imports, rejections, and an exact account of every event."),
     ("merges", "Merges", "Which records were found to be one person, and taking that back."),
     ("constraints", "Decisions on pairs", "What people decided about two records: one person, or two."),
+    ("reviews", "Reviews", "Questions to stewards: pairs of records that may be one person, or that were joined and may not be."),
     ("catalogue", "Catalogue", "What every field means: a fact, or something that identifies a person."),
     ("audit", "Audit", "What was done, by whom and why. Reading it is an entry too."),
     ("alerts", "Alerts", "Sources that went quiet or broken, and processing that lags."),

@@ -110,7 +110,7 @@ def test_columns_are_prepared_and_weighed_as_records_are(rows):
     assert whole.tolist() == few.tolist()
     for (a, b), bits in zip(pairs, whole.tolist(), strict=True):
         weight = score(model(), prepared[a], prepared[b]).weight_bits
-        assert bits == np.float32(weight) if bits >= HOPELESS else weight <= bits
+        assert bits == np.float32(weight) if bits >= HOPELESS else np.float32(weight) <= bits
 
 
 graphs = st.dictionaries(
