@@ -34,7 +34,7 @@ SPECIAL: dict[str, Callable[[Random], Step]] = {
     "permit": lambda r: (r.randrange(2), r.randint(-1, 1), r.randint(1, 3)),
     "fail": lambda r: (r.randint(1, 3),),
     "rule": lambda r: (r.randrange(3), r.randint(0, 2)),
-    "build": lambda r: (r.choice(("odd", "last-dear")),),
+    "build": lambda r: (r.randrange(3),),
     "stray": lambda r: (),
     "forget": lambda r: (),
 }
@@ -89,7 +89,7 @@ def segments(clean: None) -> dict[str, UUID]:
 def test_live_is_rebuilt(segments: dict[str, UUID]) -> None:
     # Histories by number, not drawn by Hypothesis: it repeats parts of those that it tried, and here only new ones find
     # anything. So each planted fault of docs/laws.md is found by a history that is known.
-    for seed in range(CASES * 3 // 4):
+    for seed in range(CASES // 2):
         if broken(segments, history(seed)):
             found = shortest(segments, history(seed))
             pytest.fail(f"history {seed}: {found}: {broken(segments, found)}")

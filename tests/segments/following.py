@@ -134,9 +134,11 @@ class World:
         wake(self.now)
         self.woken = self.slot
 
-    def build(self, key: str) -> None:
-        """Somebody rebuilds a segment, from what has happened and has not been heard of too."""
-        rebuild(self.segments[key], at=self.now)
+    def build(self, who: int) -> None:
+        """Somebody rebuilds a segment in the midst of what happens: from one more event than whoever follows has heard of."""
+        self.event(who, VIEW, 0, 1, 1)
+        rebuild(self.segments["odd"], at=self.now)
+        self.event(who, VIEW, 0, 1, 1)
 
     def rule(self, variant: int, limit: int) -> None:
         """A changed rule, by which somebody already follows before it is built."""
