@@ -7,6 +7,7 @@ from django.conf import settings
 
 _GZIP = b"\x1f\x8b\x08"  # magic bytes (RFC 1952): some SDKs send gzip without saying so
 _CHUNK = 64 * 1024
+_PATIENCE = 20  # times the largest body
 
 
 class Refused(Exception):
@@ -37,16 +38,18 @@ def read_body(environ: dict[str, Any]) -> bytes:
 
 async def gathered(declared: str | None, incoming: Any) -> bytes:
     """The body of an RSGI request as it was sent, at most one byte more than MAX_BATCH_BYTES of it: so much, or a larger
-    declared length, is refused by `read_body`."""
+    declared length, is refused by `read_body`. A sender reads its answer only after it has sent all, so what is too much
+    comes in too, up to _PATIENCE times the limit, and is forgotten."""
     limit = settings.MAX_BATCH_BYTES
-    if declared and declared.isdigit():
-        return b" " * (limit + 1) if int(declared) > limit else bytes(await incoming()) if declared != "0" else b""
+    if declared and declared.isdigit() and int(declared) <= limit:
+        return bytes(await incoming()) if declared != "0" else b""
     parts: list[bytes] = []
     size = 0
     async for part in incoming:
-        parts.append(bytes(part))
+        if size <= limit:
+            parts.append(bytes(part))
         size += len(part)
-        if size > limit:
+        if size > limit * _PATIENCE:
             break
     return b"".join(parts)[: limit + 1]
 
