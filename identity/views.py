@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from cdp.access.filters import Filter, Moment
 from cdp.access.problems import Problem
-from cdp.access.rest import ViewSet, actor_of
+from cdp.access.rest import Forbidden, ViewSet, actor_of, sources_of
 from identity import decide
 from identity.decide import Decision, Undecidable
 from identity.foresee import foresee
@@ -33,6 +33,19 @@ from identity.serializers import (
 )
 
 SCOPES = {"GET": "merges:read", "POST": "merges:write", "DELETE": "merges:write"}
+
+
+class Undivided(ViewSet):
+    """A door to decisions about people as wholes. They show and move records of every source, so a key that is limited to some
+    has no part in them."""
+
+    scopes = SCOPES
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """The checks of every door, then ours."""
+        super().initial(request, *args, **kwargs)
+        if sources_of(request) is not None:
+            raise Forbidden("This key is limited to some sources, and who is one person is decided over all of them.")
 
 
 def decided(verb: Callable[[], Decision], *, dry: bool = False) -> Response:
@@ -80,10 +93,9 @@ class ConstraintFilter(Filter):
 
 
 @extend_schema_view(list=extend_schema(parameters=[MergeFilter]))
-class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
+class MergeViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
     """Merges and splits of profiles, newest first."""
 
-    scopes = SCOPES
     serializer_class = MergeSerializer
     queryset = Merge.objects.all()
 
@@ -134,10 +146,9 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
 
 
 @extend_schema_view(list=extend_schema(parameters=[ConstraintFilter]))
-class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, ViewSet):
+class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
     """What people decided about two records."""
 
-    scopes = SCOPES
     serializer_class = ConstraintSerializer
     queryset = Constraint.objects.all()
 

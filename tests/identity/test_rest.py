@@ -16,8 +16,8 @@ from tests.people import ALICE
 pytestmark = pytest.mark.django_db
 
 
-def client(*scopes):
-    _, token = create_key("test", list(scopes), SYSTEM)
+def client(*scopes, **more):
+    _, token = create_key("test", list(scopes), SYSTEM, **more)
     return Client(headers={"authorization": f"Bearer {token}"})
 
 
@@ -113,6 +113,15 @@ def test_the_scope_is_needed(merged):
     assert post(reader, f"merges/{row['id']}/undo/").status_code == 403
     assert client("profiles:read").get("/api/v1/merges/").status_code == 403
     assert Client().get("/api/v1/merges/").status_code == 401
+
+
+def test_a_key_of_some_sources_has_no_part_in_decisions_about_whole_people(merged):
+    limited = client("merges:*", sources=[CRM])
+    for path in ("merges/", "constraints/", "reviews/"):
+        answer = limited.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden"), path
+        assert "limited to some sources" in answer.json()["detail"]
+    assert post(limited, "constraints/", {"kind": "must", "left": "x", "right": "y"}).status_code == 403
 
 
 def test_the_admin_lists_merges_and_undoes_them(merged):
