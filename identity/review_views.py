@@ -14,7 +14,9 @@ from rest_framework.response import Response
 
 from cdp.access.filters import Filter, Moment
 from cdp.access.problems import Problem
-from cdp.access.rest import ViewSet, actor_of, audited
+from cdp.access.rest import actor_of, audited, purpose_of
+from consent.permits import permits_profiles
+from consent.refusal import NotPermitted
 from identity import explain, queue, review
 from identity.decide import Undecidable
 from identity.models import Review
@@ -26,7 +28,7 @@ from identity.review_serializers import (
     ReviewSerializer,
     UndoAnswerSerializer,
 )
-from identity.views import SCOPES, decided
+from identity.views import Undivided, decided
 
 
 class ReviewFilter(Filter):
@@ -43,10 +45,9 @@ class ReviewFilter(Filter):
 
 
 @extend_schema_view(list=extend_schema(parameters=[ReviewFilter]))
-class ReviewViewSet(ListModelMixin, ViewSet):
+class ReviewViewSet(ListModelMixin, Undivided):
     """Doubtful pairs of records, newest first: are they one person?"""
 
-    scopes = SCOPES
     serializer_class = ReviewSerializer
     queryset = Review.objects.all()
 
@@ -64,19 +65,26 @@ class ReviewViewSet(ListModelMixin, ViewSet):
 
     @extend_schema(responses=ExplainedReviewSerializer)
     def retrieve(self, request: Request, pk: UUID) -> Response:
-        """One question with its reasons: the waterfall of weights by the model in force, and the values that link the two."""
-        row = queue.every().filter(pk=pk).first()
+        """One question with its reasons: the waterfall of weights by the model in force, and the values that link the two. Both
+        people must permit the reader's purpose."""
+        row: Any = queue.every().filter(pk=pk).first()
         if row is None:
             raise Http404
+        purpose, profiles = purpose_of(request), {it for it in (row.left_profile, row.right_profile) if it}
+        for decision in permits_profiles(profiles, purpose, at=timezone.now()).values():
+            if not decision.allowed:
+                more = {"outcome": "denied", "rows": 0, "details": {"because": decision.code}}
+                audited(request, "review.read", object=("review", row.id), subjects=[row.left_id, row.right_id], **more)
+                raise NotPermitted(purpose, decision)
         try:
             found = explain.explain(row.left_id, row.right_id)
         except KeyMissing:
             raise Http404 from None
-        match: Any = found.match
-        row.waterfall = match.parts if match else ()  # type: ignore[attr-defined]
-        row.weight_bits = match.weight_bits if match else None  # type: ignore[attr-defined]
-        row.model_version = found.version  # type: ignore[attr-defined]
-        row.shared = explain.shared(row.left_id, row.right_id)  # type: ignore[attr-defined]
+        match = found.match
+        row.waterfall = match.parts if match else ()
+        row.weight_bits = match.weight_bits if match else None
+        row.model_version = found.version
+        row.shared = explain.shared(row.left_id, row.right_id)
         audited(request, "review.read", object=("review", row.id), subjects=[row.left_id, row.right_id])
         return Response(ExplainedReviewSerializer(row).data)
 

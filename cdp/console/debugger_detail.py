@@ -18,7 +18,7 @@ from cdp.access.principals import audited, sees_identifying
 from cdp.catalogue import snapshot
 from cdp.console import debugger_rows, gate, reveal
 from cdp.console.debugger_rows import Viewer
-from cdp.console.gate import NotPermitted, Person
+from cdp.console.gate import Person
 from cdp.console.wire_lines import Line, Sight, lines
 from cdp.events import stream
 from cdp.events.claim import Claimed, peek
@@ -29,6 +29,7 @@ from cdp.pipeline import wire
 from cdp.sources import lookup
 from cdp.sources.lookup import SourceInfo
 from consent.models import Purpose
+from consent.refusal import NotPermitted
 from identity import profiles
 from identity.models import Merge, Profile, Record
 from segments.models import Segment, Stay

@@ -21,11 +21,10 @@ from django.views.decorators.http import require_POST
 from cdp.access.objects import visible
 from cdp.access.principals import audited, holds
 from cdp.catalogue import snapshot
-from cdp.console import debugger_detail, debugger_rows, reveal
+from cdp.console import debugger_detail, debugger_rows
 from cdp.console.debugger_rows import Choice, viewer_of
-from cdp.console.detail_views import open_for
-from cdp.console.gate import NotPermitted
 from cdp.console.home import OUTCOMES
+from cdp.console.reveal_form import opened
 from cdp.events import stream
 from cdp.events.claim import peek
 from cdp.events.shape import MESSAGE_ID_LENGTH, TYPES
@@ -188,13 +187,9 @@ def _says(rows: list[dict[str, Any]], found: stream.Found) -> str:
 @_door
 def open_values(request: HttpRequest, asked: Asked, sources: list[Source]) -> dict[str, Any]:
     """Opens a person's values for ten minutes, with purpose and reason written down: the reveal of the person's page."""
-    try:
-        until = open_for(request, UUID(asked.profile), purpose=asked.purpose, reason=asked.reason)
-    except (NotPermitted, reveal.NoReason) as refusal:
-        text = refusal.decision.because if isinstance(refusal, NotPermitted) else str(refusal)
-        return {"refused": f"Not opened: {text}"}
-    except PermissionError:
-        raise PermissionDenied from None
+    until = opened(request, [UUID(asked.profile)], purpose=asked.purpose, reason=asked.reason)
+    if isinstance(until, str):
+        return {"refused": until}
     return {"until": until.isoformat()}
 
 

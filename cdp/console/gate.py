@@ -13,36 +13,17 @@ from django.http import Http404
 
 from cdp.access.masking import HIDDEN
 from cdp.access.principals import audited, purpose_of, sources_of
-from cdp.access.problems import Problem
 from cdp.console import belonging, reveal
 from cdp.console.belonging import Belongings
 from cdp.database.together import together
 from consent import by_profile, rules
 from consent.by_profile import Standing
+from consent.refusal import NotPermitted
 from consent.rules import Decision
 from identity import known
 from identity.history import resolve_id
 from identity.known import Known
 from identity.models import Redirect
-
-
-class NotPermitted(Problem):
-    """403: the person's consents do not permit the reader's purpose. Says why, and nothing of the person."""
-
-    def __init__(self, purpose: str, decision: Decision) -> None:
-        super().__init__(
-            403,
-            "not_permitted",
-            "This person may not be read for this purpose",
-            decision.because,
-            remedy="See the person's consents; read for a purpose that is permitted, or not at all.",
-        )
-        self.purpose, self.decision = purpose, decision
-
-    @property
-    def brief(self) -> dict[str, str]:
-        """As one of many results."""
-        return {"code": self.code, "detail": self.decision.because}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from cdp.console.serializers import (
     LookupSerializer,
 )
 from cdp.console.views import only_known, shown
+from consent.refusal import NotPermitted
 from identity.models import Record
 from identity.profiles import find_many
 
@@ -117,7 +118,7 @@ def many(
     for ids in found:
         it = people.get(ids[0]) if ids else None
         if isinstance(it, gate.Refused):
-            results.append({"profile": None, "also": [], "refused": gate.NotPermitted(it.purpose, it.decision).brief})
+            results.append({"profile": None, "also": [], "refused": NotPermitted(it.purpose, it.decision).brief})
         else:
             profile = None if it is None else shown_all.join(answers.profile(it, wanted))
             results.append(profile and {"profile": profile, "also": list(ids[1:]), "refused": None})

@@ -22,11 +22,10 @@ from cdp.access.objects import visible
 from cdp.access.principals import audited, holds, purpose_of
 from cdp.access.problems import Problem
 from cdp.catalogue.identifiers import KINDS
-from cdp.console import answers, decision_page, figures, gate, names, profile_page, reveal, typed_page
+from cdp.console import answers, decision_page, figures, gate, names, profile_page, reveal, reveal_form, typed_page
 from cdp.console.belonging import segments_in
-from cdp.console.detail_views import open_for
-from cdp.console.gate import NotPermitted
 from cdp.console.views import members, permitted
+from consent.refusal import NotPermitted
 from identity.models import Profile
 from identity.profiles import find
 from segments.models import Segment
@@ -231,15 +230,7 @@ class ProfileAdmin(ReadOnlyAdmin):
     def reveal(self, request: HttpRequest, profile_id: UUID) -> HttpResponseRedirect:
         """Opens identifying values for ten minutes."""
         self._check(request)
-        purpose, reason = request.POST.get("purpose", ""), request.POST.get("reason", "")
-        try:
-            open_for(request, profile_id, purpose=purpose, reason=reason)
-            messages.success(request, "Open for ten minutes. This was written to the audit trail with your reason.")
-        except (NotPermitted, reveal.NoReason) as refusal:
-            text = refusal.decision.because if isinstance(refusal, NotPermitted) else str(refusal)
-            messages.error(request, f"Not opened: {text}")
-        except PermissionError:
-            raise PermissionDenied from None
+        reveal_form.posted(request, [profile_id])
         return redirect(self._page(profile_id))
 
     def close(self, request: HttpRequest, profile_id: UUID) -> HttpResponseRedirect:

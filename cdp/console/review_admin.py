@@ -14,9 +14,7 @@ from django.views.decorators.http import require_POST
 
 from cdp.access.admin import ReadOnlyAdmin
 from cdp.access.principals import actor_of, audited, holds, sees_identifying
-from cdp.console import foreseen, reveal, review_page
-from cdp.console.detail_views import open_for
-from cdp.console.gate import NotPermitted
+from cdp.console import foreseen, reveal_form, review_page
 from cdp.console.review_page import Withheld, chosen, filtered
 from consent.models import Purpose
 from identity import queue, review
@@ -165,14 +163,5 @@ class ReviewAdmin(ReadOnlyAdmin):
     def reveal(self, request: HttpRequest, review_id: UUID) -> HttpResponseRedirect:
         """Opens both people's values for ten minutes."""
         row = self._row(request, review_id)
-        purpose, reason = request.POST.get("purpose", ""), request.POST.get("reason", "")
-        try:
-            for profile in sorted({row.left_profile, row.right_profile}):
-                open_for(request, profile, purpose=purpose, reason=reason)
-            messages.success(request, "Open for ten minutes. This was written to the audit trail with your reason.")
-        except (NotPermitted, reveal.NoReason) as refusal:
-            text = refusal.decision.because if isinstance(refusal, NotPermitted) else str(refusal)
-            messages.error(request, f"Not opened: {text}")
-        except PermissionError:
-            raise PermissionDenied from None
+        reveal_form.posted(request, sorted({row.left_profile, row.right_profile}))
         return redirect(self._page(review_id, chosen(request.GET)))

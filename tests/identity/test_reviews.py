@@ -7,6 +7,7 @@ from identity import decide, queue
 from identity.labels import labels
 from identity.models import Constraint, Merge, Review
 from identity.rebuild import rebuild
+from tests.console.conftest import entries
 from tests.identity.cases import CRM, LATER, SHOP, profiles, said, see, together
 from tests.identity.test_decide import STEWARD, named
 from tests.identity.test_rest import client, post
@@ -122,3 +123,17 @@ def test_the_queue_filters_counts_and_hides_what_links_have_settled(pair):
     assert who.get(f"/api/v1/reviews/{uuid7()}/").status_code == 404
     assert answer(who, "same", it).status_code == 403
     assert client("profiles:read").get("/api/v1/reviews/").status_code == 403
+
+
+def test_a_question_is_read_for_a_purpose_that_both_people_permit(pair):
+    _, _, it = pair
+    assert client("merges:read").get(f"/api/v1/reviews/{it.id}/").status_code == 200
+    refused = client("merges:read", purpose="news").get(f"/api/v1/reviews/{it.id}/")
+    assert (refused.status_code, refused.json()["code"]) == (403, "not_permitted")
+    [_, denied] = entries("review.read")
+    assert (denied["outcome"], denied["purpose"], denied["object_id"], denied["rows"]) == (
+        "denied",
+        "news",
+        str(it.id),
+        0,
+    )
