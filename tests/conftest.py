@@ -6,6 +6,7 @@ The migrated schema is kept as a template database named by a hash of the migrat
 import functools
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("DATA_DIR", str(_ROOT / ".data-test"))
 os.environ.setdefault("CDP_TEST_FSYNC_OFF", "1")
+# Hundreds of processes are started here: they keep their compiled modules, which some machines are told not to write.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Not in pyproject.toml: pytest-django would read the settings, and start servers, before the lines above.
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cdp.settings")
 

@@ -18,9 +18,6 @@ def walked() -> list[Path]:
 
 
 def test_the_pages_are_walked(installation: Installation, tmp_path: Path) -> None:
-    # The commands start many times: they keep their compiled modules, which some machines are told not to write.
-    installation.environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    installation.environment["PYTHONPYCACHEPREFIX"] = str(tmp_path / "compiled")
     installation.up()
     for page in walked():
         assert Shell(tmp_path / page.stem, installation.environment).walk(page), page
