@@ -8,13 +8,15 @@ import math
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-import redis
 import structlog
 
 from cdp.access.buckets import Bucket, Draw, Policy, draw
+
+if TYPE_CHECKING:  # a quarter of a second to load: only where requests are counted
+    from redis import Redis
 
 PATIENCE = 0.1  # seconds to wait for Valkey before this process counts alone
 RETRY = 5.0  # seconds until it is tried again
@@ -70,12 +72,14 @@ class Alone:
         return drawn
 
 
-def client_of(url: str) -> redis.Redis | None:
+def client_of(url: str) -> "Redis | None":
     """A client for a Valkey or Redis URL, also as Celery writes it (`redis+socket://`); None for another broker's."""
     scheme = urlsplit(url).scheme
     if scheme not in {"redis", "rediss", "unix", "redis+socket"}:
         return None
-    return redis.Redis.from_url(
+    from redis import Redis
+
+    return Redis.from_url(
         url.replace("redis+socket://", "unix://", 1), socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE
     )
 
@@ -84,6 +88,9 @@ class Together:
     """Buckets in Valkey. While it is away this process counts alone: a limit must not close the door."""
 
     def __init__(self, client: Any, alone: Alone) -> None:
+        from redis import RedisError
+
+        self._error: type[Exception] = RedisError
         self._script = client.register_script(_LUA)
         self._alone = alone
         self._away_until = 0.0
@@ -96,7 +103,7 @@ class Together:
                     keys=[f"cdp:rate:{name}"], args=[policy.amount, policy.seconds, wanted]
                 )
                 return Draw(int(taken), int(left), float(wait))
-            except redis.RedisError as error:
+            except self._error as error:
                 self._away_until = now + RETRY
                 log.warning("rates.store_away", error=type(error).__name__)
         return self._alone.draw(name, policy, wanted, now=now)

@@ -21,7 +21,7 @@ from cdp.console import charts, names
 from consent.permits import permits_profiles
 from identity import estimate, quality, queue, sampling
 from identity.estimate import Share
-from identity.linking import activation, comparison, training
+from identity.linking import activation, training
 from identity.linking.jobs import Busy, wake
 from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
 
@@ -225,6 +225,8 @@ def train(request: HttpRequest) -> str:
 @_door
 def compare(request: HttpRequest) -> str:
     """Works out what switching to a version would change."""
+    from identity.linking import comparison  # numpy and pyarrow take half a second: only when there is something to do
+
     comparison.begin(_version(request), by=actor_of(request))
     wake()
     return "The comparison begins; this page shows what would merge and what would split."
