@@ -73,7 +73,7 @@ class ReviewViewSet(ListModelMixin, Undivided):
         purpose, profiles = purpose_of(request), {it for it in (row.left_profile, row.right_profile) if it}
         for decision in permits_profiles(profiles, purpose, at=timezone.now()).values():
             if not decision.allowed:
-                more = {"outcome": "denied", "rows": 0, "details": {"because": decision.code}}
+                more: Any = {"outcome": "denied", "rows": 0, "details": {"because": decision.code}}
                 audited(request, "review.read", object=("review", row.id), subjects=[row.left_id, row.right_id], **more)
                 raise NotPermitted(purpose, decision)
         try:
