@@ -1,13 +1,12 @@
 """`beat`: the calendar of the jobs."""
 
-import os
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from cdp.operations.backups import unfinished
-from cdp.operations.family import MANAGE
 
 
 class Command(BaseCommand):
@@ -17,20 +16,5 @@ class Command(BaseCommand):
         unfinished.refuse()
         schedule = settings.DATA_DIR / "run" / "beat-schedule"
         schedule.parent.mkdir(parents=True, exist_ok=True)
-        os.execv(  # noqa: S606
-            MANAGE[0],
-            [
-                MANAGE[0],
-                "-m",
-                "celery",
-                "--quiet",
-                "-A",
-                "cdp.celery",
-                "beat",
-                "--loglevel",
-                "WARNING",
-                "--schedule",
-                str(schedule),
-                "--pidfile=",
-            ],
-        )
+        words = ["--quiet", "beat", "--loglevel", "WARNING", "--schedule", str(schedule), "--pidfile="]
+        current_app.start(words)  # `manage.py` made it ours
