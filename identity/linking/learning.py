@@ -13,7 +13,7 @@ from identity.labels import Label
 from identity.linking import choosing
 from identity.matching import labels as stages
 from identity.matching.model import Field, Model
-from identity.matching.scoring import Scorer, probabilities
+from identity.matching.scoring import HOPELESS, Scorer, probabilities
 from identity.matching.table import Table, build
 from identity.matching.training import Trained
 
@@ -79,7 +79,8 @@ def summary(trained: Trained, model: Model, *, threshold: float, base: int) -> d
     if model.stage is not None:
         again = Scorer(model, trained.table, trained.scorer.comparer, trained.scorer.rarities)
         bits = again.bits(trained.blocked.left, trained.blocked.right)
-    chances = probabilities(bits)
+    # Of hopeless pairs only a bound is known, and a sum over so many of them would tell.
+    chances = np.where(bits > HOPELESS, probabilities(bits), 0.0)
     chosen = choosing.choose(trained, chances, base=base)
     return {
         "fields": [

@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz import fuzz
-from rapidfuzz.distance import OSA, JaroWinkler
-from rapidfuzz.process import cpdist
 
 from identity.matching.vocabulary import Vocabulary
 
@@ -70,22 +67,6 @@ class _Cascade:
         self.open = self.open[left]
 
 
-def _likeness(texts: npt.NDArray[np.object_], left: Ints, right: Ints) -> npt.NDArray[np.float32]:
-    return cpdist(
-        texts[left], texts[right], scorer=JaroWinkler.normalized_similarity, dtype=np.float32, workers=_workers(left)
-    )
-
-
-def _distance(texts: npt.NDArray[np.object_], left: Ints, right: Ints, most: int) -> npt.NDArray[np.int32]:
-    return cpdist(
-        texts[left], texts[right], scorer=OSA.distance, score_cutoff=most, dtype=np.int32, workers=_workers(left)
-    )
-
-
-def _workers(pairs: Ints) -> int:
-    return -1 if len(pairs) > 20_000 else 1
-
-
 def _share_word(v: Vocabulary, left: Ints, right: Ints) -> Bools:
     out = np.zeros(len(left), dtype=bool)
     words = v.aspect("words")[0]
@@ -110,17 +91,17 @@ def _given(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c.take(3, v.nicknamed)
     c.take(5, lambda a, b: (v.single[a] | v.single[b]) & (v.initial[a] == v.initial[b]))
     c.take(6, lambda a, b: _share_word(v, a, b))
-    c.take(4, lambda a, b: (np.minimum(v.length[a], v.length[b]) > 3) & (_distance(v.joined, a, b, 1) <= 1))
-    c.take_bands(((7, 0.88), (8, 0.75)), lambda a, b: _likeness(v.joined, a, b))
+    c.take(4, lambda a, b: (np.minimum(v.length[a], v.length[b]) > 3) & (v.joined.distance(a, b, 1) <= 1))
+    c.take_bands(((7, 0.88), (8, 0.75)), lambda a, b: v.joined.likeness(a, b, 0.75))
     return c.out
 
 
 def _family(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c = _Cascade(left, right, 8)
     c.take(2, lambda a, b: _share_word(v, a, b))
-    c.take(3, lambda a, b: (np.minimum(v.length[a], v.length[b]) > 3) & (_distance(v.joined, a, b, 1) <= 1))
+    c.take(3, lambda a, b: (np.minimum(v.length[a], v.length[b]) > 3) & (v.joined.distance(a, b, 1) <= 1))
     c.take(4, lambda a, b: v.sound[a] == v.sound[b])
-    c.take_bands(((5, 0.88), (6, 0.75)), lambda a, b: _likeness(v.joined, a, b))
+    c.take_bands(((5, 0.88), (6, 0.75)), lambda a, b: v.joined.likeness(a, b, 0.75))
     return c.out
 
 
@@ -153,15 +134,15 @@ def _date(v: Vocabulary, left: Ints, right: Ints) -> Levels:
 def _email(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c = _Cascade(left, right, 5)
     c.take(2, lambda a, b: _same(v, "user", a, b))
-    c.take(3, lambda a, b: _distance(v.texts, a, b, 2) <= 2)
-    c.take_bands(((4, 0.88),), lambda a, b: _likeness(v.before_at, a, b))
+    c.take(3, lambda a, b: v.texts.distance(a, b, 2) <= 2)
+    c.take_bands(((4, 0.88),), lambda a, b: v.before_at.likeness(a, b, 0.88))
     return c.out
 
 
 def _phone(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c = _Cascade(left, right, 4)
     c.take(2, lambda a, b: _same(v, "tail", a, b))
-    c.take(3, lambda a, b: _distance(v.texts, a, b, 1) <= 1)
+    c.take(3, lambda a, b: v.texts.distance(a, b, 1) <= 1)
     return c.out
 
 
@@ -173,7 +154,7 @@ def _street(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     alike = same_road.copy()
     rest = np.flatnonzero(named & ~same_road)
     if len(rest):
-        alike[rest] = _likeness(v.road, left[rest], right[rest]) >= 0.88
+        alike[rest] = v.road.likeness(left[rest], right[rest], 0.88) >= 0.88
     out = np.full(len(left), 6, dtype=np.uint8)
     out[same_house] = 5
     out[alike] = 4
@@ -185,7 +166,7 @@ def _street(v: Vocabulary, left: Ints, right: Ints) -> Levels:
 
 def _postcode(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c = _Cascade(left, right, 5)
-    c.take(2, lambda a, b: _distance(v.joined, a, b, 1) <= 1)
+    c.take(2, lambda a, b: v.joined.distance(a, b, 1) <= 1)
     c.take(3, lambda a, b: _same(v, "sector", a, b))
     c.take(4, lambda a, b: _same(v, "area", a, b))
     return c.out
@@ -193,20 +174,18 @@ def _postcode(v: Vocabulary, left: Ints, right: Ints) -> Levels:
 
 def _code(v: Vocabulary, left: Ints, right: Ints) -> Levels:
     c = _Cascade(left, right, 4)
-    c.take_bands(((2, -1.0), (3, -2.0)), lambda a, b: -_distance(v.joined, a, b, 2).astype(np.float32))
+    c.take_bands(((2, -1.0), (3, -2.0)), lambda a, b: -v.joined.distance(a, b, 2).astype(np.float32))
     return c.out
 
 
 def _text(v: Vocabulary, left: Ints, right: Ints) -> Levels:
-    c = _Cascade(left, right, 6)
-    c.take_bands(((2, 90.0),), lambda a, b: _ratio(fuzz.token_sort_ratio, v, a, b))
-    c.take(3, lambda a, b: (v.several[a] | v.several[b]) & (_ratio(fuzz.token_set_ratio, v, a, b) >= 100))
-    c.take_bands(((4, 75.0), (5, 55.0)), lambda a, b: _ratio(fuzz.token_sort_ratio, v, a, b))
-    return c.out
-
-
-def _ratio(scorer: Callable[..., float], v: Vocabulary, left: Ints, right: Ints) -> npt.NDArray[np.float32]:
-    return cpdist(v.texts[left], v.texts[right], scorer=scorer, dtype=np.float32, workers=_workers(left))
+    out = np.full(len(left), 6, dtype=np.uint8)
+    ratio = v.texts.sorted_ratio(left, right, 55.0)
+    for level, least in ((5, 55.0), (4, 75.0), (2, 90.0)):
+        out[ratio >= least] = level
+    rest = np.flatnonzero((out > 2) & (v.several[left] | v.several[right]))
+    out[rest[v.texts.set_ratio(left[rest], right[rest]) >= 100]] = 3
+    return out
 
 
 def _category(v: Vocabulary, left: Ints, right: Ints) -> Levels:

@@ -89,15 +89,13 @@ def _piled_up(column: Column) -> tuple[str, ...]:
     total = max(int(counts.sum()), 1)
     januaries = _januaries(column)
     found = []
-    for value, count in zip(column.values, counts.tolist(), strict=True):
+    for at in np.flatnonzero((counts > 20) & (counts / total > 0.002)).tolist():
+        value, count = column.values[at], int(counts[at])
+        if januaries and value.endswith("-01-01"):
+            continue
         near = by_year.get(value[:3], ())
         usual = float(np.quantile([c for c in near if c != count] or [1], 0.9))
-        if (
-            count > _TIMES * max(usual, 1)
-            and count > 20
-            and count / total > 0.002
-            and not (januaries and value.endswith("-01-01"))
-        ):
+        if count > _TIMES * max(usual, 1):
             found.append(value)
     return tuple(sorted(found))
 

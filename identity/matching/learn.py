@@ -89,9 +89,11 @@ def rarity_bits(levels: Levels, rarity: npt.NDArray[np.float32], rates: Rates, s
 
 @dataclass(slots=True)
 class Session:
-    """Pairs of one blocking rule. use: the fields it can teach. extra: bits added for rarity, of those fields."""
+    """Pairs of one blocking rule. patterns: the distinct combinations of levels among them; which: each pair's place in
+    them. use: the fields it can teach. extra: bits added for rarity, of those fields."""
 
-    levels: Levels
+    patterns: Levels
+    which: npt.NDArray[np.intp]
     extra: Floats
     use: list[int]
     shares: Floats  # of matches, each kind of kin, strangers
@@ -102,7 +104,9 @@ def session(levels: Levels, extra: Floats, taken: Sequence[int], kinds: int) -> 
     use = [at for at in range(levels.shape[1]) if at not in taken]
     shares = np.array([0.05, *[0.05 / max(kinds, 1)] * kinds, 0.0])
     shares[-1] = 1 - shares.sum()
-    return Session(levels, extra[:, use].sum(axis=1), use, shares)
+    rows = np.ascontiguousarray(levels).view(np.dtype((np.void, levels.shape[1]))).ravel()
+    _, first, which = np.unique(rows, return_index=True, return_inverse=True)
+    return Session(levels[first], which, extra[:, use].sum(axis=1), use, shares)
 
 
 def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> None:
@@ -115,9 +119,10 @@ def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> 
             chances = _classes(one, classes)
             one.shares = np.maximum(chances.mean(axis=1), 1e-7)
             for counts, chance in zip(fresh, chances, strict=False):
+                sums = np.bincount(one.which, weights=chance, minlength=len(one.patterns))
                 for at in one.use:
                     counts[at] = (
-                        counts[at] + np.bincount(one.levels[:, at], weights=chance, minlength=len(counts[at]) + 1)[1:]
+                        counts[at] + np.bincount(one.patterns[:, at], weights=sums, minlength=len(counts[at]) + 1)[1:]
                     )
         before = rates.m
         rates.m = [counts / counts.sum() for counts in fresh[0]]
@@ -132,14 +137,17 @@ def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> 
 
 def _classes(one: Session, classes: Sequence[Sequence[Floats]]) -> Floats:
     """(classes, pairs): the chance of each class, strangers last."""
-    bits = np.zeros((len(classes) + 1, len(one.levels)))
+    odds = np.empty((len(classes) + 1, len(one.which)))
     for row, columns in enumerate(classes):
-        bits[row] = one.extra + np.log2(one.shares[row])
+        pattern = np.full(len(one.patterns), np.log2(one.shares[row]))
         for at in one.use:
-            bits[row] += columns[at][one.levels[:, at]]
-    bits[-1] = np.log2(one.shares[-1])
-    odds = np.exp2(bits - bits.max(axis=0))
-    return np.asarray(odds / odds.sum(axis=0))
+            pattern += columns[at][one.patterns[:, at]]
+        odds[row] = pattern[one.which] + one.extra
+    odds[-1] = np.log2(one.shares[-1])
+    odds -= odds.max(axis=0)
+    np.exp2(odds, out=odds)
+    odds /= odds.sum(axis=0)
+    return odds
 
 
 def settle(rates: Rates, levels: Levels, extra: Floats, pairs: float) -> None:

@@ -136,5 +136,6 @@ def complete(
     at = np.minimum(np.searchsorted(known, every), len(known) - 1)
     more = every[known[at] != every]
     i, j = (more // size).astype(np.int32), (more % size).astype(np.int32)
-    chances = probabilities(scorer.bits(i, j))
+    bits = scorer.bits(i, j)
+    chances = np.where(bits > HOPELESS, probabilities(bits), 0.0)
     return np.concatenate((left, i)), np.concatenate((right, j)), np.concatenate((probability, chances))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from identity.matching.compare import COMPARISONS
-from identity.matching.table import Table
+from identity.matching.table import Codes, Table
 from identity.matching.vocabulary import Vocabulary
 
 Ints = npt.NDArray[np.int64]
@@ -19,6 +19,8 @@ Rows = Sequence[int] | npt.NDArray[np.integer]
 
 _CHUNK = 1_000_000  # pairs at once
 _CROSSED = {"given": 9, "family": 7}  # the level "in the other name"
+# How fields are compared, from the cheapest.
+_COSTS = ("category", "date", "phone", "postcode", "code", "given", "family", "email", "street", "text")
 _STRAIGHT = {"given": 7, "family": 5}  # what is at least so much alike is not looked for in the other name
 
 
@@ -29,6 +31,7 @@ class Comparer:
         self.table, self.fields = table, dict(fields)
         self.vocabularies = {name: Vocabulary(table.columns[name].values) for name in fields if name in table.columns}
         self._crossing = self._crossings()
+        self.steps = self._steps()
 
     def levels(self, left: Rows, right: Rows) -> Levels:
         """(pairs, fields): the level of each pair of rows in each field; of several values the two that are most alike
@@ -36,16 +39,29 @@ class Comparer:
         out = np.zeros((len(left), len(self.fields)), dtype=np.uint8)
         for at in range(0, len(left), _CHUNK):
             cut = slice(at, at + _CHUNK)
-            self._fill(out[cut], np.asarray(left[cut], dtype=np.int64), np.asarray(right[cut], dtype=np.int64))
+            i, j = np.asarray(left[cut], dtype=np.int64), np.asarray(right[cut], dtype=np.int64)
+            for step in self.steps:
+                self.fill(out[cut], step, i, j)
         return out
 
-    def _fill(self, out: Levels, i: Ints, j: Ints) -> None:
-        for at, name in enumerate(self.fields):
-            for a, b in self._places(name, i, j):
-                found = self._judge(name, a, b)
+    def fill(self, out: Levels, step: Sequence[int], i: Ints, j: Ints) -> None:
+        """The levels of one of the `steps`, into its columns of `out` (pairs, fields), which hold 0."""
+        names = list(self.fields)
+        for at in step:
+            for a, b in self._places(names[at], i, j):
+                found = self._judge(names[at], a, b)
                 better = (found > 0) & ((out[:, at] == 0) | (found < out[:, at]))
                 out[better, at] = found[better]
-        self._cross(out, i, j)
+        if len(step) > 1:
+            self._cross(out, i, j)
+
+    def _steps(self) -> list[list[int]]:
+        """The places of fields in the order in which they are compared, the cheapest first; given and family names are
+        compared together, since they may be exchanged."""
+        names = list(self.fields)
+        crossed = [names.index(name) for name in self._crossing[:2]] if self._crossing else []
+        order = sorted(range(len(names)), key=lambda at: _COSTS.index(self.fields[names[at]]))
+        return [[at] if at not in crossed else crossed for at in order if at not in crossed[1:]]
 
     def rarity(self, levels: Levels, left: Rows, right: Rows, rarities: Rarities) -> Rarity:
         """(pairs, fields): how rare what the pairs share is, in bits; 0 where a level does not ask. `levels` as by `levels`."""
@@ -76,14 +92,14 @@ class Comparer:
             best = np.maximum(best, here)
         return best
 
-    def _places(self, name: str, i: Ints, j: Ints) -> Iterator[tuple[Ints, Ints]]:
+    def _places(self, name: str, i: Rows, j: Rows) -> Iterator[tuple[Codes, Codes]]:
         """The codes of every choice of one value on either side."""
         if name in self.vocabularies:
             codes = self.table.columns[name].codes
             for a, b in product(range(codes.shape[1]), repeat=2):
-                yield codes[i, a].astype(np.int64), codes[j, b].astype(np.int64)
+                yield codes[i, a], codes[j, b]
 
-    def _judge(self, name: str, left: Ints, right: Ints) -> Levels:
+    def _judge(self, name: str, left: Codes, right: Codes) -> Levels:
         return COMPARISONS[self.fields[name]].of(self.vocabularies[name], left, right)
 
     def _crossings(self) -> tuple[str, str, Ints, Ints] | None:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from msgspec import Struct
 
+from identity.matching.bounds import Bits, Bounds, Weights
 from identity.matching.compare import COMPARISONS
 from identity.matching.frequency import aspects
 from identity.matching.model import Floats, Model, grained
@@ -13,6 +14,7 @@ from identity.matching.patterns import Comparer, Levels, Rarities, Rows
 from identity.matching.prepare import Prepared
 from identity.matching.table import Table
 
+Ints = npt.NDArray[np.integer]
 _CHUNK = 500_000  # pairs at once
 HOPELESS = -10.0  # bits: odds of a thousandth
 
@@ -86,40 +88,46 @@ class Scorer:
             total = total + np.exp2(bits.clip(-300, 300))
         return grained(-np.log2(total))
 
-    def bits(self, left: Rows, right: Rows, levels: Levels | None = None) -> npt.NDArray[np.float32]:
-        """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS even if all they share were unique get what
-        they can reach at most: most pairs of a block are such, and their rarities need not be looked up."""
+    def bits(self, left: Rows, right: Rows) -> npt.NDArray[np.float32]:
+        """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS, whatever they share, get what they could
+        reach at most as far as they were compared: most pairs of a block are such, and need not be compared in full."""
         i, j = np.asarray(left), np.asarray(right)
         out = np.zeros(len(i), dtype=np.float32)
-        highest = self._highest()
+        bounds = self._bounds()
         for at in range(0, len(i), _CHUNK):
             cut = slice(at, at + _CHUNK)
-            said = self.comparer.levels(i[cut], j[cut]) if levels is None else levels[cut]
-            reach = np.full(len(said), self._start(), dtype=np.float32)
-            for field, most in enumerate(highest):
-                reach += most[said[:, field]]
-            hope = np.flatnonzero(reach >= HOPELESS)
-            _, bits, extra, kin = self.pieces(i[cut][hope], j[cut][hope], said[hope])
-            reach[hope] = self._total(bits, extra, kin)
-            out[cut] = reach
+            out[cut] = self._weigh(i[cut], j[cut], bounds)
         return out
+
+    def _weigh(self, i: Ints, j: Ints, bounds: Bounds) -> Bits:
+        """The fields one after another, of pairs that still may reach HOPELESS."""
+        most = bounds.rough(i, j)
+        reach = np.full(len(i), self._start(), dtype=np.float32)
+        for at in range(most.shape[1]):
+            reach += most[:, at]
+        hope = np.flatnonzero(reach >= HOPELESS)
+        i, j, most = i[hope], j[hope], most[hope]
+        levels = np.zeros(most.shape, dtype=np.uint8)
+        for step in self.comparer.steps:
+            self.comparer.fill(levels, step, i, j)
+            for at in step:
+                reach[hope] += bounds.at(at, levels[:, at], i, j) - most[:, at]
+            kept = reach[hope] >= HOPELESS
+            hope, i, j, most, levels = hope[kept], i[kept], j[kept], most[kept], levels[kept]
+        _, bits, extra, kin = self.pieces(i, j, levels)
+        reach[hope] = self._total(bits, extra, kin)
+        return reach
 
     def _start(self) -> float:
         return self.model.prior_bits + self._stage()[2]
 
-    def _highest(self) -> list[npt.NDArray[np.float32]]:
-        """For each field, the most that each level can weigh."""
-        found = []
-        for at, one in enumerate(self.model.fields):
-            most = np.zeros(len(self._usual[at]))
-            for level, (aspect, share) in enumerate(COMPARISONS[one.compared].shared, start=1):
-                if share:
-                    # Nothing is rarer than what was not seen. Of the model alone: a pair weighs the same among any others.
-                    most[level] = share * (one.rarest.get(aspect, 0.0) - self._usual[at][level])
-            # A little above: float32 rounds.
-            found.append(((self._bits[at] + most) * self._stage()[0][at] + 1e-3).astype(np.float32))
-            found[-1][0] = 0
-        return found
+    def _bounds(self) -> Bounds:
+        factors = self._stage()[0]
+        weights = [
+            Weights(bits, far, usual, float(factor))
+            for bits, far, usual, factor in zip(self._bits, self._far, self._usual, factors, strict=True)
+        ]
+        return Bounds(self.comparer, weights, self.rarities)
 
     def _total(self, bits: Floats, extra: Floats, kin: Floats) -> Floats:
         factors, kin_factor, offset = self._stage()

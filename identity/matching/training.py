@@ -19,7 +19,7 @@ from identity.matching.model import Field, Model, pack
 from identity.matching.partition import partition
 from identity.matching.patterns import Comparer, Rarity
 from identity.matching.prepare import COMPARED
-from identity.matching.scoring import Scorer, probabilities
+from identity.matching.scoring import HOPELESS, Scorer, probabilities
 from identity.matching.table import Table
 
 Floats = npt.NDArray[np.float64]
@@ -78,17 +78,20 @@ def train(table: Table, *, seed: int = 1, say: Say = lambda what, done: None) ->
     lesson = _Lesson(codes, fields, blocked, np.random.default_rng(seed))
     say("learning", 0.5)
     model, scorer = lesson.round(None)
-    bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
+    bits = scorer.bits(blocked.left, blocked.right)
     say("learning", 0.6)
-    people = partition(table.size, blocked.left, blocked.right, probabilities(bits), threshold=0.5).cluster
+    hope = bits > HOPELESS
+    people = partition(
+        table.size, blocked.left[hope], blocked.right[hope], probabilities(bits[hope]), threshold=0.5
+    ).cluster
     model, scorer = lesson.round(people)
     say("scoring", 0.7)
-    bits = scorer.bits(blocked.left, blocked.right, lesson.levels)
+    bits = scorer.bits(blocked.left, blocked.right)
     return Trained(model, table, scorer, blocked, bits)
 
 
 class _Lesson:
-    """What both rounds share: levels of the blocked pairs and of random ones, and which pairs teach which fields."""
+    """What both rounds share: some of the blocked pairs and random ones, with their levels, and which teach which fields."""
 
     def __init__(
         self, codes: blocking.Codes, fields: Mapping[str, str], blocked: Blocked, rng: np.random.Generator
@@ -96,21 +99,20 @@ class _Lesson:
         table = codes.table
         self.table, self.fields, self.blocked = table, dict(fields), blocked
         self.comparer = Comparer(table, fields)
-        self.levels = self.comparer.levels(blocked.left, blocked.right)
         a, b = rng.integers(0, table.size, (2, _RANDOM_PAIRS))
         self.strangers = a[a != b], b[a != b]
         self.stranger_levels = self.comparer.levels(*self.strangers)
         self.sizes = [len(COMPARISONS[how].levels) for how in fields.values()]
         self.share = [np.array([share for _, share in COMPARISONS[how].shared]) for how in fields.values()]
         total = len(blocked.left)
-        self.some = (
-            np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
-        )
+        some = np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
+        self.left, self.right = blocked.left[some], blocked.right[some]
+        self.levels = self.comparer.levels(self.left, self.right)
         self.sessions = self._sessions(codes, rng)
 
     def _sessions(self, parts: blocking.Codes, rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
         """(places in `some`, the fields they agree in by rule)."""
-        left, right = self.blocked.left[self.some], self.blocked.right[self.some]
+        left, right = self.left, self.right
         found: list[tuple[Ints, list[int]]] = []
         for name, part in parts.parts.items():
             codes = parts[name]
@@ -133,14 +135,13 @@ class _Lesson:
         }
         rarities = {key: _rarity(one, people is None) for key, one in counts.items()}
         rates = self._rates(people, counts, rarities)
-        left, right, levels = self.blocked.left[self.some], self.blocked.right[self.some], self.levels[self.some]
-        rarity = self.comparer.rarity(levels, left, right, rarities)
-        extra = learn.rarity_bits(levels, rarity, rates, self.share)
-        sessions = [learn.session(levels[at], extra[at], taken, len(rates.kin)) for at, taken in self.sessions]
+        rarity = self.comparer.rarity(self.levels, self.left, self.right, rarities)
+        extra = learn.rarity_bits(self.levels, rarity, rates, self.share)
+        sessions = [learn.session(self.levels[at], extra[at], taken, len(rates.kin)) for at, taken in self.sessions]
         learn.expect(rates, list(self.fields), sessions)
         size = self.table.size
-        learn.settle(rates, levels, extra, size * (size - 1) / 2 * len(self.some) / len(self.blocked.left))
-        model = self._model(rates, counts, rarities)
+        learn.settle(rates, self.levels, extra, size * (size - 1) / 2 * len(self.left) / len(self.blocked.left))
+        model = self._model(rates, counts, rarities, held=people is not None)
         return model, Scorer(model, self.table, self.comparer, rarities)
 
     def _rates(
@@ -154,12 +155,20 @@ class _Lesson:
         return learn.start(list(self.fields), levels, rarity, self.sizes, equal)
 
     def _model(
-        self, rates: learn.Rates, counts: dict[tuple[str, str], Counts], rarities: dict[tuple[str, str], Rarity]
+        self,
+        rates: learn.Rates,
+        counts: dict[tuple[str, str], Counts],
+        rarities: dict[tuple[str, str], Rarity],
+        *,
+        held: bool,
     ) -> Model:
+        """held: with the frequent texts, which scoring by the table's own rarities does without."""
         fields = []
         for at, (name, how) in enumerate(self.fields.items()):
             own = [aspect for field, aspect in counts if field == name]
-            packed = {aspect: self._pack(name, aspect, counts[name, aspect], rarities[name, aspect]) for aspect in own}
+            packed = {
+                aspect: self._pack(name, aspect, counts[name, aspect], rarities[name, aspect]) for aspect in own if held
+            }
             kin = {
                 relation: tuple(chances[at].tolist())
                 for relation, chances in rates.kin.items()
@@ -169,7 +178,8 @@ class _Lesson:
                 Field(
                     name, how, tuple(rates.m[at].tolist()), tuple(rates.u[at].tolist()), tuple(rates.usual[at].tolist()), kin,
                     {aspect: counts[name, aspect].rarest() for aspect in own},
-                    {aspect: packed[aspect][0] for aspect in own}, {aspect: packed[aspect][1] for aspect in own},
+                    {aspect: hashes for aspect, (hashes, _) in packed.items()},
+                    {aspect: rarest for aspect, (_, rarest) in packed.items()},
                 )
             )  # fmt: skip
         # Kin so few that they change nothing are left out: scoring is the faster for it.

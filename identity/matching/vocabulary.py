@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from identity.matching import spelling
+from identity.matching.texts import Texts
 
 Ints = npt.NDArray[np.int64]
 _WORDS = 4  # words of a value that are looked at
@@ -52,14 +53,14 @@ class Vocabulary:
         return self._aspects[name]
 
     @cached_property
-    def texts(self) -> npt.NDArray[np.object_]:
+    def texts(self) -> Texts:
         """The spellings."""
-        return _objects(self.values)
+        return Texts(self.values)
 
     @cached_property
-    def joined(self) -> npt.NDArray[np.object_]:
+    def joined(self) -> Texts:
         """The spellings without blanks."""
-        return _objects([value.replace(" ", "") for value in self.values])
+        return Texts([value.replace(" ", "") for value in self.values])
 
     @cached_property
     def several(self) -> npt.NDArray[np.bool_]:
@@ -125,9 +126,9 @@ class Vocabulary:
         return np.frombuffer(raw, dtype=np.uint8).reshape(-1, 8)
 
     @cached_property
-    def before_at(self) -> npt.NDArray[np.object_]:
+    def before_at(self) -> Texts:
         """The user part of e-mail addresses."""
-        return _objects([value.rpartition("@")[0] for value in self.values])
+        return Texts([value.rpartition("@")[0] for value in self.values])
 
     @cached_property
     def house(self) -> Ints:
@@ -135,15 +136,9 @@ class Vocabulary:
         return _codes([value.partition("|")[0].partition(" ")[0] for value in self.values])
 
     @cached_property
-    def road(self) -> npt.NDArray[np.object_]:
+    def road(self) -> Texts:
         """A street without numbers and blanks."""
-        return _objects([value.partition("|")[2].replace(" ", "") for value in self.values])
-
-
-def _objects(values: Sequence[str]) -> npt.NDArray[np.object_]:
-    out = np.empty(len(values), dtype=object)
-    out[:] = values
-    return out
+        return Texts([value.partition("|")[2].replace(" ", "") for value in self.values])
 
 
 def _codes(values: Sequence[str]) -> Ints:
