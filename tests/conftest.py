@@ -26,7 +26,10 @@ django.setup()
 
 import psycopg
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from psycopg import sql
+
+PBKDF2PasswordHasher.iterations = 1_000  # nobody guesses the passwords of tests; a million take half a second each
 
 
 @functools.cache

@@ -25,9 +25,8 @@ def entries() -> list[dict[str, object]]:
 
 @pytest.fixture(autouse=True)
 def plain(settings: Any) -> None:
-    """Without the console's home page and navigation, which stand above this room; with a fast password hash."""
+    """Without the console's home page and navigation, which stand above this room."""
     settings.UNFOLD = settings.UNFOLD | {"SIDEBAR": {"show_all_applications": True}, "DASHBOARD_CALLBACK": None}
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -28,9 +28,8 @@ PASSWORD = "four plain words together"
 
 @pytest.fixture(autouse=True)
 def plain(settings: Any) -> None:
-    """Without what stands above this room; with a mail server (that keeps what it gets) and a fast password hash."""
+    """Without what stands above this room, with a mail server (that keeps what it gets)."""
     settings.UNFOLD = settings.UNFOLD | {"SIDEBAR": {"show_all_applications": True}, "DASHBOARD_CALLBACK": None}
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.EMAIL_CONFIGURED = True
     ensure_roles()
 
