@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 CASES ?= 200
 JOBS ?= 2
+SPREAD := -n $(JOBS) --dist worksteal
 
 .PHONY: demo up test test-debian laws bench lint schema lock install install-dev sdks browser clean stop
 
@@ -47,12 +48,12 @@ lint: install-dev
 	$(BIN)/pip-audit --disable-pip --no-deps -r requirements.txt || test -n "$(OFFLINE)"
 
 test: install-dev lint
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 # Once more against Debian's PostgreSQL with Redis, and what goes through the broker with RabbitMQ. Left out is what has its own
 # servers or none. Without the packages, and without root to install them, a sentence says so (77).
 test-debian: install-dev
-	.ci/debian redis $(BIN)/python -m pytest -n $(JOBS) --ignore tests/house --ignore tests/demo \
+	.ci/debian redis $(BIN)/python -m pytest $(SPREAD) --ignore tests/house --ignore tests/demo \
 	  --ignore tests/operations/test_embedded.py $(ARGS) || test $$? = 77
 	.ci/debian rabbitmq $(BIN)/python -m pytest tests/operations/test_broker.py tests/journeys/test_main_job.py \
 	  tests/journeys/test_kill.py $(ARGS) || test $$? = 77

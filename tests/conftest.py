@@ -131,12 +131,16 @@ def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
             admin.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+_LONG = {"installation", "places", "place", "server"}  # fixtures of processes: an installation, a web server
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test that may touch a database may touch the vault's too."""
+    """Every test that may touch a database may touch the vault's too. What takes long comes first: workers end together."""
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker and not marker.kwargs.get("databases"):
             item.add_marker(pytest.mark.django_db(databases=BOTH, **marker.kwargs), append=False)
+    items.sort(key=lambda item: not _LONG & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True)
