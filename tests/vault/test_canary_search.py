@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def names() -> list[str]:
 
 def canary() -> str:
     return f"Zoë+{secrets.token_hex(8)}@Canary.Example"
+
+
+@pytest.fixture
+def began() -> float:
+    return time.time()
 
 
 @pytest.mark.parametrize(
@@ -50,12 +56,12 @@ def test_each_disguise_is_seen_through_and_across_chunks(disguise: Callable[[str
     assert _search([b"-" * 400], disguises) == []
 
 
-def test_clean_places_are_clean(clean: None) -> None:
-    assert find(canary().encode(), settings.DATA_DIR, settings.ADMIN_DATABASE_URL, names()) == []
+def test_clean_places_are_clean(clean: None, began: float) -> None:
+    assert _find(canary(), began, broker=False) == []
 
 
 @OWN_FILES
-def test_found_in_every_place(clean: None, tmp_path: Path) -> None:
+def test_found_in_every_place(clean: None, tmp_path: Path, began: float) -> None:
     main, value = names()[0], canary()
     with connections["owner"].cursor() as cursor:
         cursor.execute("CREATE TABLE planted (kind text, value text, bytes bytea)")
@@ -71,7 +77,7 @@ def test_found_in_every_place(clean: None, tmp_path: Path) -> None:
     log.write_text(f"failed for {value.lower()}")
     upload.write_bytes(b"x" * 5_000_000 + value.encode())
     try:
-        found = _find(value, log)
+        found = _find(value, began, log)
     finally:
         upload.unlink()
     assert any(place.startswith("WAL ") for place in found)
@@ -90,7 +96,7 @@ def test_found_in_every_place(clean: None, tmp_path: Path) -> None:
 
 
 @OWN_FILES
-def test_deleted_rows_are_found_in_the_files(clean: None) -> None:
+def test_deleted_rows_are_found_in_the_files(clean: None, began: float) -> None:
     """Why a value must never have been written in clear: after DELETE and VACUUM it is still there."""
     value = canary()
     with connections["owner"].cursor() as cursor:
@@ -98,12 +104,12 @@ def test_deleted_rows_are_found_in_the_files(clean: None) -> None:
         cursor.execute("INSERT INTO planted VALUES (%s)", [value])
         cursor.execute("DELETE FROM planted")
         cursor.execute("VACUUM planted")
-    found = find(value.encode(), settings.DATA_DIR, settings.ADMIN_DATABASE_URL, names())
+    found = _find(value, began, broker=False)
     assert found
     assert all(place.startswith(("file ", "WAL ")) for place in found)
 
 
-def test_found_in_the_broker() -> None:
+def test_found_in_the_broker(began: float) -> None:
     if not settings.CELERY_BROKER_URL.startswith("redis"):
         pytest.skip("needs Valkey or Redis as the broker: unset BROKER_URL to start the embedded one")
     value, key = canary(), f"planted-{secrets.token_hex(4)}"
@@ -120,7 +126,7 @@ def test_found_in_the_broker() -> None:
     try:
         for kind, plant in plants.items():
             plant(f"{key}-{kind}")
-        found = _find(value)
+        found = _find(value, began)
     finally:
         client.delete(*(f"{key}-{kind}" for kind in plants))
         client.close()
@@ -128,14 +134,15 @@ def test_found_in_the_broker() -> None:
         assert any(place.startswith("broker ") and repr(f"{key}-{kind}".encode()) in place for place in found)
 
 
-def _find(value: str, *files: Path) -> list[str]:
+def _find(value: str, began: float, *files: Path, broker: bool = True) -> list[str]:
     return find(
         value.encode(),
         settings.DATA_DIR,
         settings.ADMIN_DATABASE_URL,
         names(),
-        broker_url=settings.CELERY_BROKER_URL,
+        broker_url=settings.CELERY_BROKER_URL if broker else None,
         files=files,
+        since=began,
     )
 
 
