@@ -136,18 +136,26 @@ def holds(user: Any, scope: str) -> bool:
 
 
 def _permissions(table: dict[str, tuple[str, ...]]) -> Iterable[Permission]:
-    """The rows of the table, made if a migration has not made them yet."""
+    """The rows of the table, not saved."""
     for label, models in _by_app(table).items():
         for model in models:
             verbs = table.get(f"{label}.{model._meta.model_name}", table.get(label, ()))
             content_type = ContentType.objects.get_for_model(model, for_concrete_model=False)
             for verb in verbs:
-                codename = f"{verb}_{model._meta.model_name}"
-                yield Permission.objects.get_or_create(
-                    content_type=content_type,
-                    codename=codename,
-                    defaults={"name": f"Can {verb} {model._meta.verbose_name_raw}"},
-                )[0]
+                name = f"Can {verb} {model._meta.verbose_name_raw}"
+                yield Permission(content_type=content_type, codename=f"{verb}_{model._meta.model_name}", name=name)
+
+
+def _saved(permissions: Iterable[Permission]) -> list[Permission]:
+    """The same from the database, made there if a migration has not made them yet."""
+    wanted = {(it.content_type_id, it.codename): it for it in permissions}
+    rows = Permission.objects.order_by().filter(content_type__in={content_type for content_type, _ in wanted})
+    found = {(it.content_type_id, it.codename): it for it in rows}
+    missing = [it for key, it in wanted.items() if key not in found]
+    if missing:
+        Permission.objects.bulk_create(missing, ignore_conflicts=True)  # another command may be at it too
+        found = {(it.content_type_id, it.codename): it for it in rows.all()}
+    return [found[key] for key in wanted]
 
 
 def _by_app(names: Collection[str]) -> dict[str, list[Any]]:
@@ -160,4 +168,4 @@ def ensure_roles() -> None:
     with transaction.atomic():
         for name, role in ROLES.items():
             group, _ = Group.objects.get_or_create(name=name)
-            group.permissions.set(_permissions(role.permissions))
+            group.permissions.set(_saved(_permissions(role.permissions)))
