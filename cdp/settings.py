@@ -223,6 +223,11 @@ MIDDLEWARE = [
     "cdp.access.middleware.PagePolicy",
     "axes.middleware.AxesMiddleware",
 ]
+MIDDLEWARE_OF_KEYS = [  # cdp/access/keyed.py
+    "django.middleware.security.SecurityMiddleware",
+    "cdp.access.middleware.RequestId",
+    "django.middleware.common.CommonMiddleware",
+]
 ROOT_URLCONF = "cdp.urls"
 WSGI_APPLICATION = "cdp.wsgi.application"
 TEMPLATES = [

@@ -11,11 +11,13 @@ from django.core.wsgi import get_wsgi_application
 _django = get_wsgi_application()
 
 import cdp.celery  # noqa: E402, F401  (so that a task that a view sends finds the broker)
-from cdp.events import wire  # noqa: E402  (it needs Django set up)
+from cdp.access.keyed import KeyedHandler, is_keyed  # noqa: E402  (these need Django set up)
+from cdp.events import wire  # noqa: E402
 from cdp.operations import watch  # noqa: E402
 from cdp.operations.reporting import Reporter  # noqa: E402
 from cdp.operations.requests import measured  # noqa: E402
 
+_keyed = KeyedHandler()
 WIRE = ("/v1/", "/beacon/", "/pixel/", "/sourceConfig")
 
 
@@ -23,7 +25,7 @@ def _application(environ: dict[str, Any], start_response: Callable[..., Any]) ->
     """WSGI (PEP 3333)."""
     if environ.get("PATH_INFO", "").startswith(WIRE):
         return wire.application(environ, start_response)
-    return _django(environ, start_response)
+    return (_keyed if is_keyed(environ) else _django)(environ, start_response)
 
 
 application = measured(_application)

@@ -8,9 +8,11 @@ import asyncio
 import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from itertools import chain
 from typing import Any
+
+from cdp.operations.threads import Threads
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _SMALL = 256 * 1024  # bytes of a request body that wait in memory, so that a slow sender holds no thread
@@ -23,14 +25,14 @@ class Bridge:
 
     def __init__(self, application: Application, *, threads: int) -> None:
         self._application = application
-        self._threads = ThreadPoolExecutor(threads, "web")
+        self._threads = Threads(threads, "web")
 
     async def __call__(self, scope: Any, proto: Any) -> None:
         """Answers one request."""
         loop = asyncio.get_running_loop()
         environ = environment(scope)
         environ["wsgi.input"] = await _body(scope, proto, loop)
-        whole = await loop.run_in_executor(self._threads, self._answer, environ, proto, loop)
+        whole = await self._threads.run(loop, self._answer, environ, proto, loop)
         if whole is not None:
             proto.response_bytes(*whole)
 
@@ -83,18 +85,21 @@ def environment(scope: Any) -> dict[str, Any]:
         "wsgi.input_terminated": True,
     }
     for name, value in scope.headers.items():
-        key = name.upper().replace("-", "_")
-        if "_" in name:
-            continue  # it could pass for another header's name
-        if key not in {"CONTENT_TYPE", "CONTENT_LENGTH"}:
-            key = f"HTTP_{key}"
-        elif environ[key]:
+        key = _variable(name)
+        if key is None or (not key.startswith("HTTP_") and environ[key]):
             continue
         before = environ.get(key)
         environ[key] = f"{before}{'; ' if name == 'cookie' else ','}{value}" if before else value
     if "HTTP_HOST" not in environ and scope.authority:  # HTTP/2
         environ["HTTP_HOST"] = scope.authority
     return environ
+
+
+@lru_cache(1024)
+def _variable(name: str) -> str | None:
+    """The variable of a header; None for a name with an underscore: it could pass for another header's."""
+    key = name.upper().replace("-", "_")
+    return None if "_" in name else key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
 async def _body(scope: Any, proto: Any, loop: asyncio.AbstractEventLoop) -> Any:

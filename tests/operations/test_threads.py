@@ -1,0 +1,52 @@
+"""Threads that an event loop gives work to."""
+
+import asyncio
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from cdp.operations.threads import Threads
+
+
+def test_results_and_errors_come_back() -> None:
+    async def asked() -> None:
+        threads, loop = Threads(2, "t"), asyncio.get_running_loop()
+        assert await threads.run(loop, divmod, 7, 2) == (3, 1)
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(loop, divmod, 7, 0)
+        found: list[Any] = await asyncio.gather(*(threads.run(loop, pow, n, 2) for n in range(50)))
+        assert found == [n * n for n in range(50)]
+
+    asyncio.run(asked())
+
+
+def test_no_more_threads_than_asked_for_and_the_last_one_first() -> None:
+    seen: list[str] = []
+
+    def work(seconds: float) -> None:
+        seen.append(threading.current_thread().name)
+        time.sleep(seconds)
+
+    async def asked() -> None:
+        threads, loop = Threads(3, "t"), asyncio.get_running_loop()
+        await asyncio.gather(*(threads.run(loop, work, 0.01) for _ in range(20)))
+        assert (len(seen), len(set(seen))) == (20, 3)
+        seen.clear()
+        for _ in range(20):
+            await threads.run(loop, work, 0)
+            await asyncio.sleep(0.005)
+        assert len(set(seen)) == 1
+
+    asyncio.run(asked())
+
+
+def test_who_gave_up_is_not_told_and_the_thread_goes_on() -> None:
+    async def asked() -> None:
+        threads, loop = Threads(1, "t"), asyncio.get_running_loop()
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(threads.run(loop, time.sleep, 0.2), 0.01)
+        assert await threads.run(loop, max, 1, 2) == 2
+
+    asyncio.run(asked())
