@@ -56,12 +56,13 @@ def go_on(*, clock: Clock, say: Say = lambda what, done: None) -> bool:
 
 
 def _do(row: MatchModel, *, clock: Clock, say: Say) -> None:
-    from identity.linking import activation, comparison, training
+    from identity.linking import activation, training
+    from identity.linking.comparison import run as compare
 
     if row.job == "train":
         training.run(row, at=clock(), say=say)
     elif row.job == "compare":
-        comparison.run(row, at=clock(), say=say)
+        compare(row, at=clock(), say=say)
     else:
         if row.position is None:
             time.sleep(SETTLED)
