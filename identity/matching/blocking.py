@@ -15,6 +15,7 @@ import numpy.typing as npt
 from msgspec import Struct
 
 from identity.matching import spelling
+from identity.matching.arrays import distinct
 from identity.matching.table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -163,7 +164,7 @@ def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None =
                     int(sizes.max(initial=0)),
                 )
             )
-    every = _distinct(found)
+    every = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
     return Blocked((every // size).astype(np.int32), (every % size).astype(np.int32), told, limit)
 
 
@@ -188,7 +189,7 @@ class _Full:
     def of(cls, where: Ints, keys: npt.NDArray[np.uint64], wide: npt.NDArray[np.bool_], size: int) -> "_Full":
         records = np.zeros(size, dtype=bool)
         records[where[wide]] = True
-        return cls(np.unique(keys[wide]), records)
+        return cls(distinct(keys[wide]), records)
 
     def holds(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
@@ -225,8 +226,12 @@ def _combine(codes: list[Ints], coarser: list[_Full], size: int) -> tuple[Ints, 
     if len(wheres) == 1:
         return wheres[0], keys[0]
     # A record that comes by one key twice is one member of its block.
-    both = np.unique(np.rec.fromarrays((np.concatenate(wheres), np.concatenate(keys))))
-    return both["f0"], both["f1"]
+    where, key = np.concatenate(wheres), np.concatenate(keys)
+    order = np.lexsort((where, key))
+    where, key = where[order], key[order]
+    fresh = np.ones(len(key), dtype=bool)
+    fresh[1:] = (key[1:] != key[:-1]) | (where[1:] != where[:-1])
+    return where[fresh], key[fresh]
 
 
 def _hash(values: list[Ints]) -> npt.NDArray[np.uint64]:
@@ -264,13 +269,6 @@ def _pairs(members: Ints, starts: Ints, sizes: Ints, size: int) -> Iterator[Ints
         left, right = block[:, a].ravel(), block[:, b].ravel()
         differ = left != right
         yield (np.minimum(left, right) * size + np.maximum(left, right))[differ]
-
-
-def _distinct(found: list[Ints]) -> Ints:
-    if not found:
-        return np.zeros(0, dtype=np.int64)
-    joined = np.sort(np.concatenate(found))
-    return joined[np.concatenate(([True], joined[1:] != joined[:-1]))] if len(joined) else joined
 
 
 def count(codes: Codes, limits: Collection[int]) -> dict[int, int]:

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.arrays import Number
 from identity.matching.compare import COMPARISONS
 from identity.matching.patterns import Comparer, Levels, Rarities
 
@@ -56,16 +57,15 @@ class Bounds:
             for out, most in ((equal, self._most[-1][1]), (other, self._most[-1][2:].max(axis=0))):
                 padded = np.append(most, np.float32(0))
                 out += [padded[held[:, place]] for place in places]
-        self._codes = np.stack(codes, axis=1)
-        self._equal, self._other = np.stack(equal, axis=1), np.stack(other, axis=1)
+        self._codes = _by_record(codes, table.size, np.int32)
+        self._equal, self._other = (_by_record(one, table.size, np.float32) for one in (equal, other))
 
     def rough(self, left: Rows, right: Rows) -> Bits:
         """(pairs, fields): the most that each field can bring, as far as equality tells."""
-        codes = self._codes[left][:, self._left], self._codes[right][:, self._right]
-        most = np.minimum(self._other[left][:, self._left], self._other[right][:, self._right])
-        same = codes[0] == codes[1]
-        most[same] = self._equal[left][:, self._left][same]
-        most[(codes[0] | codes[1]) < 0] = -np.inf
+        a, b = _columns(self._codes[left], self._left), _columns(self._codes[right], self._right)
+        most = np.minimum(_columns(self._other[left], self._left), _columns(self._other[right], self._right))
+        np.copyto(most, _columns(self._equal[left], self._left), where=a == b)
+        np.copyto(most, np.float32(-np.inf), where=(a | b) < 0)
         return self._best(most)
 
     def at(self, field: int, levels: Levels, left: Rows, right: Rows) -> Bits:
@@ -89,6 +89,15 @@ class Bounds:
             most = found
         most[np.isneginf(most)] = 0
         return most
+
+
+def _by_record(columns: Sequence[npt.NDArray[Number]], size: int, dtype: type[Number]) -> npt.NDArray[Number]:
+    """(records, columns), the values of a record side by side in memory."""
+    return np.ascontiguousarray(np.array(columns, dtype=dtype).reshape(-1, size).T)
+
+
+def _columns(rows: npt.NDArray[Number], chosen: Sequence[int]) -> npt.NDArray[Number]:
+    return rows if rows.shape[1] == len(chosen) else rows[:, chosen]
 
 
 def _by_value(comparer: Comparer, name: str, how: str, weights: Weights, rarities: Rarities) -> Bits:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.arrays import distinct
 from identity.matching.compare import COMPARISONS
 from identity.matching.patterns import Comparer, Rarity
 from identity.matching.table import Table
@@ -62,7 +63,7 @@ def count(table: Table, comparer: Comparer, name: str, aspect: str, people: Ints
     some = held >= 0
     flat = (who[:, None] * (len(places) + 1) + held)[some]
     if people is not None or held.shape[1] > 1:
-        flat = np.unique(flat)
+        flat = distinct(flat)
     holders = np.bincount(flat % (len(places) + 1), minlength=len(places))
-    total = len(np.unique(who[some.any(axis=1)])) if people is not None else int(some.any(axis=1).sum())
+    total = len(distinct(who[some.any(axis=1)])) if people is not None else int(some.any(axis=1).sum())
     return Counts(holders.astype(np.int64), total)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.arrays import distinct
 from identity.matching.table import Column, Table
 
 Ints = npt.NDArray[np.int64]
@@ -54,29 +55,30 @@ def _drop(column: Column, junk: set[str]) -> Column:
 def _held_by_many(table: Table, name: str) -> tuple[str, ...]:
     column = table.columns[name]
     counts = column.counts()
-    suspects = np.flatnonzero(counts > _NAMES)
-    found = []
-    for at in suspects.tolist():
-        rows = np.flatnonzero((column.codes == at).any(axis=1))
-        names = _names(table, rows)
-        if names > _NAMES or (names == 0 and counts[at] > _TIMES * max(np.quantile(counts, 0.999), _NAMES)):
-            found.append(column.values[at])
-    return tuple(sorted(found))
+    names = _names(table, column, counts > _NAMES)
+    crowd = _TIMES * max(np.quantile(counts, 0.999), _NAMES) if len(counts) else 0
+    found = np.flatnonzero((counts > _NAMES) & ((names > _NAMES) | ((names == 0) & (counts > crowd))))
+    return tuple(sorted(column.values[at] for at in found.tolist()))
 
 
-def _names(table: Table, rows: Ints) -> int:
-    """How many different people hold it, judged by the first three letters of given and family name: slips do not count
-    double."""
-    seen = set()
-    for row in rows.tolist():
-        both = []
-        for name in ("given_name", "family_name"):
-            column = table.columns.get(name)
-            code = column.codes[row, 0] if column is not None else -1
-            both.append(column.values[code][:3] if column is not None and code >= 0 else "")
-        if any(both):
-            seen.add(tuple(sorted(both)))
-    return len(seen)
+def _names(table: Table, column: Column, suspect: npt.NDArray[np.bool_]) -> Ints:
+    """How many different people hold each suspect value, judged by the first three letters of given and family name: slips
+    do not count double."""
+    places: dict[str, int] = {"": 0}
+    of_rows = [np.zeros(table.size, dtype=np.int64)] * 2
+    for field in ("given_name", "family_name"):
+        if field in table.columns:
+            names = table.columns[field]
+            codes = np.array([*(places.setdefault(v[:3], len(places)) for v in names.values), 0], dtype=np.int64)
+            of_rows.append(codes[names.codes[:, 0]])
+    low, high = np.minimum(of_rows[-1], of_rows[-2]), np.maximum(of_rows[-1], of_rows[-2])
+    # A name alone is low 0; neither name, high 0.
+    held = column.codes.ravel()
+    at = np.flatnonzero((held >= 0) & suspect[held])
+    at = at[high[at // column.codes.shape[1]] > 0]
+    rows, values = at // column.codes.shape[1], held[at].astype(np.int64)
+    seen = distinct((values * len(places) + low[rows]) * len(places) + high[rows])
+    return np.bincount(seen // len(places) ** 2, minlength=len(suspect)).astype(np.int64)
 
 
 def _piled_up(column: Column) -> tuple[str, ...]:
@@ -127,14 +129,16 @@ def _years(column: Column) -> Column:
 
 def _no_names(given: Column, family: Column) -> tuple[str, ...]:
     """Frequent words that are about as frequent on either side, and mostly on both at once."""
-    families: Mapping[str, int] = {value: at for at, value in enumerate(family.values)}
-    firsts, lasts = given.counts(), family.counts()
-    found = []
-    for at, value in enumerate(given.values):
-        other = families.get(value)
-        if other is None or min(firsts[at], lasts[other]) < 10:
-            continue
-        both = int(((given.codes == at).any(axis=1) & (family.codes == other).any(axis=1)).sum())
-        if both > 0.3 * max(firsts[at], lasts[other]):
-            found.append(value)
-    return tuple(sorted(found))
+    places: Mapping[str, int] = {value: at for at, value in enumerate(given.values)}
+    same = np.array([*(places.get(value, -1) for value in family.values), -1], dtype=np.int64)
+    families = same[family.codes]
+    hits = [
+        np.flatnonzero((first >= 0) & (first == last)) * len(places) + first[(first >= 0) & (first == last)]
+        for first in given.codes.T
+        for last in families.T
+    ]
+    both = np.bincount(distinct(np.concatenate(hits)) % max(len(places), 1), minlength=len(places))
+    firsts, lasts = given.counts(), np.zeros(len(places), dtype=np.int64)
+    lasts[same[:-1][same[:-1] >= 0]] = family.counts()[same[:-1] >= 0]
+    found = np.flatnonzero((np.minimum(firsts, lasts) >= 10) & (both > 0.3 * np.maximum(firsts, lasts)))
+    return tuple(sorted(given.values[at] for at in found.tolist()))

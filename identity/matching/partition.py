@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.linkage import average
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -86,19 +88,27 @@ def _grow(
     """Fills found.cluster, weak and refused."""
     home = component[i]
     sizes = np.bincount(component, minlength=len(component))
+    decided = np.zeros(len(component), dtype=bool)
+    for pairs in (must, barred):
+        for pair in pairs:
+            decided[component[list(pair)]] = True
+    for codes in exclusive:
+        decided[component[codes >= 0]] = True
     # Where all pairs are strong, any order of joins ends in one cluster.
     strong = np.bincount(home[p >= threshold], minlength=len(component))
-    whole = (sizes > 1) & (strong == sizes * (sizes - 1) // 2)
-    for pairs in (must, barred):
-        for a, _ in pairs:
-            whole[component[a]] = False
-        for _, b in pairs:
-            whole[component[b]] = False
-    for codes in exclusive:
-        whole[component[codes >= 0]] = False
+    whole = (sizes > 1) & (strong == sizes * (sizes - 1) // 2) & ~decided
     plain = whole[component]
     found.cluster[plain] = component[plain]
-    rest = np.flatnonzero(~whole[home])
+    free = ~whole[home] & ~decided[home]
+    first, second = np.minimum(i[free], j[free]), np.maximum(i[free], j[free])
+    for low, high, mean in average(component, first, second, p[free], threshold):
+        # A cluster that is joined to another was found by its smallest node until now.
+        found.cluster[high] = low
+        weak = mean < (1 + threshold) / 2
+        found.weak += zip(low[weak].tolist(), high[weak].tolist(), mean[weak].tolist(), strict=True)
+    while not np.array_equal(jumped := found.cluster[found.cluster], found.cluster):
+        found.cluster[:] = jumped
+    rest = np.flatnonzero(decided[home])
     order = rest[np.argsort(home[rest], kind="stable")]
     cuts = np.flatnonzero(np.diff(home[order])) + 1
     ties: dict[int, list[tuple[int, int]]] = {}

@@ -50,6 +50,7 @@ _GENDERS = {
 }  # fmt: skip
 _EXTENSION = re.compile(r"(?:;?ext?\.?=?|x|#|durchwahl)\s*\d{1,6}\s*$", re.IGNORECASE)
 _CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
+_SEPARATORS = re.compile(r"[._-]+")
 _NOT_DIGIT = re.compile(r"\D+")
 
 
@@ -144,7 +145,7 @@ def email(raw: str) -> str:
     "@"."""
     spelt = raw.strip().strip("<>").lower().removeprefix("mailto:")
     user, at, domain = spelt.rpartition("@")
-    if not at or not user or not domain or re.sub(r"[._-]+", " ", user) in _NOTHING:
+    if not at or not user or not domain or _SEPARATORS.sub(" ", user) in _NOTHING:
         return ""
     user = user.partition("+")[0] or user
     if domain in ("gmail.com", "googlemail.com"):
@@ -156,8 +157,9 @@ def phone(raw: str, calling_code: str = "") -> str:
     """The national digits, without country code, trunk zero and extension. "" for less than six digits.
 
     `calling_code`: that of most numbers, for those that carry it without a plus."""
-    stripped = _EXTENSION.sub("", raw)
-    digits = _NOT_DIGIT.sub("", stripped)
+    plainly = raw.isascii() and raw.isdigit()  # as most are: nothing to strip
+    stripped = raw if plainly else _EXTENSION.sub("", raw)
+    digits = raw if plainly else _NOT_DIGIT.sub("", stripped)
     if stripped.lstrip(" (").startswith("+") or digits.startswith("00"):
         digits = _national(digits.removeprefix("00"))
     elif calling_code and digits.startswith(calling_code) and len(digits) >= 9 + len(calling_code):

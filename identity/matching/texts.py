@@ -63,7 +63,8 @@ class Texts:
         return out
 
     def sorted_ratio(self, left: Ints, right: Ints, least: float) -> npt.NDArray[np.float32]:
-        """100 less the share of characters to insert and delete, words sorted; 0 where it is below `least`."""
+        """100 less the share of characters to insert and delete, words sorted; 0 where it is below `least`. The texts
+        are words parted by one blank each."""
         out = np.zeros(len(left), dtype=np.float32)
 
         def reached(apart: Ints, near: Ints) -> npt.NDArray[np.bool_]:

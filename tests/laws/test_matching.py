@@ -16,6 +16,7 @@ from identity.matching.partition import partition
 from identity.matching.prepare import prepare
 from identity.matching.scoring import HOPELESS, Scorer, score, score_many
 from identity.matching.table import Table, build
+from identity.matching.texts import Texts
 from identity.matching.training import train
 from tests.people import CAST
 
@@ -187,3 +188,36 @@ def test_the_cast_stays_three_people():
     for a, b in combinations(records, 2):
         assert score(model(), a, b).probability < 0.01
     assert score(model(), records[0], records[0]).probability > 0.99
+
+
+@BUDGET
+@given(graph=graphs, threshold=st.sampled_from([0.35, 0.5]))
+def test_linking_all_components_at_once_is_linking_them_one_by_one(graph, threshold):
+    pairs = np.array(list(graph), dtype=np.int64).reshape(-1, 2)
+    chances = np.array(list(graph.values()), dtype=np.float64)
+    at_once = partition(9, pairs[:, 0], pairs[:, 1], chances, threshold=threshold)
+    # What was decided is looked at one by one; that a record is not itself forbids nothing.
+    singly = partition(
+        9, pairs[:, 0], pairs[:, 1], chances, threshold=threshold, cannot=[(node, node) for node in range(9)]
+    )
+    assert at_once.cluster.tolist() == singly.cluster.tolist()
+    assert at_once.certainty.tolist() == singly.certainty.tolist()
+
+
+@BUDGET
+@given(texts=st.lists(st.text("abcx19é ", max_size=12), min_size=2, max_size=60))
+def test_what_is_spared_by_a_bound_would_not_have_reached_it(texts):
+    texts = [" ".join(text.split()) or "a" for text in texts]  # as spellings are
+    known = Texts(texts)
+    left, right = (np.repeat(np.arange(len(texts)), len(texts)), np.tile(np.arange(len(texts)), len(texts)))
+    times = 2_000 // len(left) + 1  # few pairs are measured without bounds
+    many = np.tile(left, times), np.tile(right, times)
+    for measure in (
+        lambda a, b: known.distance(a, b, 1),
+        lambda a, b: known.distance(a, b, 2),
+        lambda a, b: known.likeness(a, b, 0.75),
+        lambda a, b: known.likeness(a, b, 0.88),
+        lambda a, b: known.sorted_ratio(a, b, 55.0),
+    ):
+        singly = [measure(left[at : at + 100], right[at : at + 100]) for at in range(0, len(left), 100)]
+        assert measure(*many)[: len(left)].tolist() == np.concatenate(singly).tolist()
