@@ -83,7 +83,9 @@ def show(console: Console, outcome: Outcome, *, explain: int) -> None:
 
 def _bars(console: Console, title: str, bars: list[tuple[str, int]], *, root: bool = False) -> None:
     """A text chart. root: lengths by square root, so that the few matches are seen beside the many others."""
-    console.print(f"[bold]{title}[/]" + (" (bar lengths by square root)" if root else ""))
+    console.print(
+        f"[bold]{title}[/]" + (" (bar lengths by square root; first, all that are out of the question)" if root else "")
+    )
     most = max((n for _, n in bars), default=1)
     for label, n in bars:
         length = round(_WIDTH * ((n / most) ** 0.5 if root else n / most))

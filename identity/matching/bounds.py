@@ -39,7 +39,9 @@ class Bounds:
         # By field: (levels + 1, values) the most that a value can bring at each level.
         self._most: list[Bits] = []
         # What equal and what other values can bring, for each record and place of a value; pairs of places, by field.
-        codes, equal, other = [], [], []
+        codes: list[npt.NDArray[np.int32]] = []
+        equal: list[Bits] = []
+        other: list[Bits] = []
         self._left: list[int] = []
         self._right: list[int] = []
         self._fields: list[int] = []

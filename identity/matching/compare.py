@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from identity.matching.vocabulary import Vocabulary
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 Bools = npt.NDArray[np.bool_]
 Levels = npt.NDArray[np.uint8]
 

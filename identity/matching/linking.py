@@ -30,8 +30,8 @@ class Decisions:
 
 @dataclass(slots=True)
 class Linked:
-    """left, right, probability: the scored pairs that are not hopeless. histogram: (edges, counts) of all scored weights, in
-    bits."""
+    """left, right, probability: the scored pairs that are not hopeless. histogram: (edges, counts) of all weights, in bits;
+    the first bar is of all that are hopeless."""
 
     model: Model
     table: Table
@@ -82,8 +82,11 @@ def link(
         bits = scorer.bits(blocked.left, blocked.right)
     threshold = model.threshold if threshold is None else threshold
     say("clustering", 0.85)
-    edges = np.arange(-60, 62, 2, dtype=np.int64)
-    counts = np.histogram(bits.clip(-60, 59.9), bins=edges)[0].astype(np.int64)
+    # Of hopeless pairs no more is known: they are one bar.
+    edges = np.arange(int(HOPELESS) - 2, 62, 2, dtype=np.int64)
+    counts = np.histogram(np.where(bits > HOPELESS, bits, edges[0]).clip(edges[0], 59.9), bins=edges)[0].astype(
+        np.int64
+    )
     kept = bits > HOPELESS
     left, right, probability = blocked.left[kept], blocked.right[kept], probabilities(bits[kept])
     left, right, probability = complete(scorer, left, right, probability, threshold)

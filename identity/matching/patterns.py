@@ -10,7 +10,7 @@ from identity.matching.compare import COMPARISONS
 from identity.matching.table import Codes, Table
 from identity.matching.vocabulary import Vocabulary
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 Levels = npt.NDArray[np.uint8]
 Rarity = npt.NDArray[np.float32]
 # (field, aspect) -> -log2 of the share of people who have each text of the aspect, in the vocabulary's order.

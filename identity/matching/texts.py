@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 from rapidfuzz.distance import OSA, JaroWinkler
 from rapidfuzz.process import cpdist
 
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.integer]
 _FEW = 2_000  # pairs that are not worth a signature
 _CLASSES = 37  # of characters: letters, digits, the blank and all others by their code
 _BITS = (0, 37, 11, 48)  # where the bits of a first, second ... occurrence begin
@@ -77,7 +77,7 @@ class Texts:
 
     def set_ratio(self, left: Ints, right: Ints) -> npt.NDArray[np.float32]:
         """100 where the words of one are all in the other."""
-        return self._measure(fuzz.token_set_ratio, left, right, 100.0, np.float32)
+        return self._measure(fuzz.token_set_ratio, left, right, 100.0, np.float32).astype(np.float32, copy=False)
 
     def _within(self, left: Ints, right: Ints, reached: Callable[[Ints, Ints], npt.NDArray[np.bool_]]) -> Ints:
         """Places of the pairs whose signatures leave it possible. reached(bits that differ, places)."""

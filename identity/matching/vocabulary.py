@@ -109,7 +109,7 @@ class Vocabulary:
                         found.add(low * len(codes) + high)
         return np.array(sorted(found), dtype=np.int64)
 
-    def nicknamed(self, left: Ints, right: Ints) -> npt.NDArray[np.bool_]:
+    def nicknamed(self, left: npt.NDArray[np.integer], right: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
         """Whether the first words of the values at `left` and `right` are so paired."""
         codes, texts = self.aspect("first")
         a, b = codes[left, 0].astype(np.int64), codes[right, 0].astype(np.int64)
