@@ -21,8 +21,9 @@ class KeyedHandler(WSGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         """Builds the chain, as Django does from MIDDLEWARE."""
-        self._view_middleware, self._template_response_middleware, self._exception_middleware = [], [], []
-        chain = convert_exception_to_response(self._get_response)
+        own: Any = self  # what stubs do not know of a handler
+        own._view_middleware, own._template_response_middleware, own._exception_middleware = [], [], []
+        chain = convert_exception_to_response(own._get_response)
         for path in reversed(settings.MIDDLEWARE_OF_KEYS):
             chain = convert_exception_to_response(import_string(path)(chain))
-        self._middleware_chain = chain
+        own._middleware_chain = chain
