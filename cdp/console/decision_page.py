@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -91,7 +92,9 @@ def _verb(request: HttpRequest, person: Person, *, at: datetime) -> tuple[Verb, 
     found = Constraint.objects.filter(pk=about).first()
     if found is None or not {found.left_id, found.right_id} & set(person.record_ids):
         raise Undecidable("This decision was taken back already.")
-    together = Constraint.objects.filter(verdict=found.verdict, actor=found.actor, at=found.at)
+    # One decision may have been about many people: what it says of others stands.
+    ours = Q(left_id__in=person.record_ids) | Q(right_id__in=person.record_ids)
+    together = Constraint.objects.filter(ours, verdict=found.verdict, actor=found.actor, at=found.at)
     pairs = list(together.values_list("left_id", "right_id"))
     return lambda by, at: decide.withdraw(pairs, by=by, at=at), kept
 
