@@ -1,5 +1,7 @@
 """REST: what lies below a profile that needs a longer look: timeline, provenance, consents, why, reveal."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -143,15 +145,20 @@ class RevealView(View):
         asked.is_valid(raise_exception=True)
         if not hasattr(request, "session") or request.auth is not None:
             raise Problem(409, "not_needed", "A key reveals by its scope", remedy="Read the profile.")
-        end = open_for(request, profile_id, **asked.validated_data)
+        end = open_for(request, [profile_id], **asked.validated_data)
         return Response({"until": end})
 
 
-def open_for(request: Any, profile_id: UUID, *, purpose: str, reason: str) -> Any:
-    """Asks permission for the purpose and opens the profile. Raises Http404, NotPermitted, NoReason, PermissionError."""
-    at = timezone.now()
-    id = gate.profile_id_of(profile_id)
-    decision, subjects = permits_purposes(id, at=at).decisions.get(purpose, rules.UNKNOWN), records_in(id)
-    if not decision.allowed:
-        gate.refuse(request, id, purpose, decision, subjects=subjects)
-    return reveal.grant(request, id, purpose=purpose, reason=reason, subjects=subjects, at=at)
+def open_for(request: Any, profile_ids: Iterable[UUID], *, purpose: str, reason: str) -> datetime:
+    """Asks permission for the purpose of all these profiles, then opens them; until when. Raises Http404, NotPermitted, NoReason,
+    PermissionError: then none was opened."""
+    at, asked = timezone.now(), []
+    for profile_id in profile_ids:
+        id = gate.profile_id_of(profile_id)
+        decision, subjects = permits_purposes(id, at=at).decisions.get(purpose, rules.UNKNOWN), records_in(id)
+        if not decision.allowed:
+            gate.refuse(request, id, purpose, decision, subjects=subjects)
+        asked.append((id, subjects))
+    return max(
+        reveal.grant(request, id, purpose=purpose, reason=reason, subjects=subjects, at=at) for id, subjects in asked
+    )

@@ -15,17 +15,14 @@ from consent.refusal import NotPermitted
 
 def opened(request: HttpRequest, profile_ids: Iterable[UUID], *, purpose: str, reason: str) -> datetime | str:
     """Opens these profiles; until when, or why not. Raises Http404, PermissionDenied."""
-    until: datetime | str = "Not opened: nobody to open."
     try:
-        for profile_id in profile_ids:
-            until = open_for(request, profile_id, purpose=purpose, reason=reason)
+        return open_for(request, profile_ids, purpose=purpose, reason=reason)
     except NotPermitted as refusal:
         return f"Not opened: {refusal.decision.because}"
     except NoReason as refusal:
         return f"Not opened: {refusal}"
     except PermissionError:
         raise PermissionDenied from None
-    return until
 
 
 def posted(request: HttpRequest, profile_ids: Iterable[UUID]) -> None:
