@@ -1,11 +1,12 @@
 """Why the model thinks that two records are one person, or not: the weights of what was compared, one after the other."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from identity import records
-from identity.linking import active, comparable
+from identity.linking import active, comparable, refusals
 from identity.models import Link
 from identity.records import KeyMissing
 from identity.rules import LABELS
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`match` by the model of `version`; None where no model is in force or a record says nothing comparable."""
+    """`match` by the model of `version`; None where no model is in force, a record says nothing comparable,
+    or a person refuses."""
 
     match: "Match | None"
     version: int | None
@@ -31,15 +33,17 @@ class Shared:
     bits: float
 
 
-def explain(left: UUID, right: UUID) -> Explained:
-    """Compares two records as they are now. Raises KeyMissing for a record that is erased."""
+def explain(left: UUID, right: UUID, *, at: datetime) -> Explained:
+    """Compares two records as they are now, unless one is of somebody who refuses that. Raises KeyMissing for a record that is
+    erased."""
     model = active.current()
     if model is None:
         return Explained(None, None)
     found = records.by_id([left, right])
     if len(found) < 2:
         raise KeyMissing("a record of the pair is gone")
-    prepared = comparable.prepare(list(found.values()), model.model.reading)
+    refused = refusals.refused(found.values(), at=at)
+    prepared = comparable.prepare([rec for id, rec in found.items() if id not in refused], model.model.reading)
     if len(prepared) < 2:
         return Explained(None, model.version)
     return Explained(model.scorer.explain(prepared[left], prepared[right]), model.version)

@@ -70,14 +70,15 @@ class ReviewViewSet(ListModelMixin, Undivided):
         row: Any = queue.every().filter(pk=pk).first()
         if row is None:
             raise Http404
-        purpose, profiles = purpose_of(request), {it for it in (row.left_profile, row.right_profile) if it}
-        for decision in permits_profiles(profiles, purpose, at=timezone.now()).values():
+        at, purpose = timezone.now(), purpose_of(request)
+        profiles = {it for it in (row.left_profile, row.right_profile) if it}
+        for decision in permits_profiles(profiles, purpose, at=at).values():
             if not decision.allowed:
                 more: Any = {"outcome": "denied", "rows": 0, "details": {"because": decision.code}}
                 audited(request, "review.read", object=("review", row.id), subjects=[row.left_id, row.right_id], **more)
                 raise NotPermitted(purpose, decision)
         try:
-            found = explain.explain(row.left_id, row.right_id)
+            found = explain.explain(row.left_id, row.right_id, at=at)
         except KeyMissing:
             raise Http404 from None
         match = found.match

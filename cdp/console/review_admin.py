@@ -74,7 +74,7 @@ class ReviewAdmin(ReadOnlyAdmin):
         }  # fmt: skip
         try:
             left, right = review_page.people_of(request, row, at=at)
-            context |= review_page.pair(row, left, right)
+            context |= review_page.pair(row, left, right, at=at)
         except Withheld as error:
             return render(request, "console/review.html", {**context, "refused": error.refused})
         except (KeyError, KeyMissing):

@@ -113,11 +113,11 @@ def people_of(request: HttpRequest, row: Any, *, at: datetime) -> tuple[Person, 
     return left, right
 
 
-def pair(row: Any, left: Person, right: Person) -> dict[str, Any]:
+def pair(row: Any, left: Person, right: Person, *, at: datetime) -> dict[str, Any]:
     """One question: both records side by side, what they share, and the weights. Raises KeyError, explain.KeyMissing."""
     one = {it.id: it for it in left.known.records}[row.left_id]
     two = {it.id: it for it in right.known.records}[row.right_id]
-    found = explain.explain(row.left_id, row.right_id)
+    found = explain.explain(row.left_id, row.right_id, at=at)
     linked = explain.shared(row.left_id, row.right_id)
     return {
         "sides": [_side(left, one), _side(right, two)],

@@ -12,6 +12,7 @@ from cdp.audit.models import Pending
 from cdp.ids import uuid7
 from consent.record import Statement, record
 from identity.erase import erase
+from identity.explain import explain
 from identity.linking import activation, active, comparison, jobs, refusals, training
 from identity.models import MatchModel
 from identity.prepare import digests_of
@@ -147,6 +148,7 @@ def test_who_objects_is_recognised_by_identifiers_alone(people):
             basis="legitimate_interests",
         )  # fmt: skip
         record([said_no], actor="test", at=now(), by=BY)
+    assert explain(one.record_id, other.record_id, at=now()).match is None
     assert refusals.catch_up(clock=now) > 0
     assert not together(one, other)
     assert rebuild(check=True, at=now()) == 0
