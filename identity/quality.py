@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 EVERY = timedelta(hours=1)  # a point of the figures' history, if nothing changed
 ASKED_FROM = 4.0  # weight from which a suspect becomes a question; lighter ones are on the list alone
+IN_FLIGHT = timedelta(minutes=10)  # a batch that began so long ago may have been committed since
 _LOCK = 0x7175616C  # "qual": one look at a time
 _PAGE = """
 SELECT id FROM identity_profile WHERE records > 1 AND (%s::uuid IS NULL OR id > %s::uuid)
@@ -65,7 +66,9 @@ FROM identity_suspect s JOIN unnest(%s::uuid[], %s::uuid[]) AS gen(profile_id, i
 WHERE s.left_id IS NOT NULL AND s.cleared_by = '' AND s.weight >= %s
 AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = s.left_id AND c.right_id = s.right_id
                 AND c.verdict = 'cannot_link')
-ON CONFLICT (left_id, right_id) DO NOTHING
+ON CONFLICT (left_id, right_id) DO UPDATE
+SET reason = excluded.reason, probability = excluded.probability, bits = excluded.bits
+WHERE identity_review.state = 'open' AND identity_review.reason NOT IN ('sample', 'suspect')
 """
 # Questions that nobody answered and whose reason is gone: the profile was parted, cleared, or is asked about with other records.
 _WITHDRAW = """
@@ -122,7 +125,7 @@ def begin(*, at: datetime, whole: bool = False) -> QualityScan:
         if scan is not None:
             return scan
         last = None if whole else latest()
-        since = last.began_at if last else None
+        since = last.began_at - IN_FLIGHT if last else None
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM identity_profile WHERE records > 1 AND (%s::timestamptz IS NULL OR updated_at > %s)",

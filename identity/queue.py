@@ -3,20 +3,32 @@
 from collections import Counter
 from uuid import UUID
 
-from django.db.models import Case, ExpressionWrapper, F, FloatField, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    FloatField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.functions import Abs
 
 from identity.models import Record, Review
 
 # About two records of one profile; all others ask whether two profiles are one.
-INSIDE = ("suspect", "bridge", "sample", "asked")
+INSIDE = ("suspect", "bridge", "sample")
 REASONS = {
     "suspect": "a profile whose records contradict each other",
     "bridge": "it alone holds a profile together",
     "guard": "a guard keeps apart what the links join",
     "near_even": "near even odds",
     "sample": "drawn by chance, to estimate how often merges are right",
-    "asked": "a colleague asks",
 }
 
 
@@ -48,8 +60,8 @@ def in_order(rows: QuerySet[Review]) -> QuerySet[Review]:
 
 def of_source(rows: QuerySet[Review], source_id: UUID) -> QuerySet[Review]:
     """Those about a record of this source."""
-    ours = Record.objects.filter(source_id=source_id).values("id")
-    return rows.filter(Q(left_id__in=ours) | Q(right_id__in=ours))
+    ours = Record.objects.filter(source_id=source_id)
+    return rows.filter(Exists(ours.filter(id=OuterRef("left_id"))) | Exists(ours.filter(id=OuterRef("right_id"))))
 
 
 def neighbours(rows: QuerySet[Review], current: UUID) -> tuple[UUID | None, UUID | None]:
@@ -63,4 +75,5 @@ def neighbours(rows: QuerySet[Review], current: UUID) -> tuple[UUID | None, UUID
 
 def counts() -> Counter[str]:
     """How many questions are open, by reason."""
-    return Counter(reviews().filter(state=Review.State.OPEN).values_list("reason", flat=True))
+    open_now = reviews().filter(state=Review.State.OPEN).values("reason").annotate(many=Count("id"))
+    return Counter({row["reason"]: row["many"] for row in open_now})

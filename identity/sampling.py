@@ -9,7 +9,7 @@ from cdp.audit import Actor
 from cdp.ids import uuid7
 
 MOST = 500
-# Pairs of records that links join in one profile, each as likely as any other.
+# Pairs of records that links join in one profile, about which nothing is asked or decided yet: each as likely as any other.
 _DRAW = """
 SELECT l.left_id, l.right_id, sum(l.weight), max(l.probability) FROM identity_link l
 JOIN identity_record a ON a.id = l.left_id JOIN identity_record b ON b.id = l.right_id AND b.profile_id = a.profile_id

@@ -22,7 +22,7 @@ from consent.permits import permits_profiles
 from identity import estimate, quality, queue, sampling
 from identity.estimate import Share
 from identity.linking import activation, training
-from identity.linking.jobs import Busy, wake
+from identity.linking.jobs import Busy
 from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
 
 _SHOWN, _LARGEST, _POINTS, _VERSIONS = 20, 10, 60, 8
@@ -218,7 +218,6 @@ def clear(request: HttpRequest) -> str:
 def train(request: HttpRequest) -> str:
     """Trains a new version on the people of today."""
     row = training.begin(by=actor_of(request))
-    wake()
     return f"Training of version {row.version} begins; this page shows how far it is."
 
 
@@ -228,7 +227,6 @@ def compare(request: HttpRequest) -> str:
     from identity.linking import comparison  # numpy and pyarrow take half a second: only when there is something to do
 
     comparison.begin(_version(request), by=actor_of(request))
-    wake()
     return "The comparison begins; this page shows what would merge and what would split."
 
 
@@ -236,7 +234,6 @@ def compare(request: HttpRequest) -> str:
 def activate(request: HttpRequest) -> str:
     """Switches to a version."""
     activation.activate(_version(request), by=actor_of(request), at=timezone.now())
-    wake()
     return "Chosen. Records are scored anew in the background; this page shows how far that is."
 
 
@@ -244,7 +241,6 @@ def activate(request: HttpRequest) -> str:
 def deactivate(request: HttpRequest) -> str:
     """Matching by the rules alone."""
     activation.deactivate(by=actor_of(request), at=timezone.now())
-    wake()
     return "Links of the model are withdrawn in the background."
 
 

@@ -13,6 +13,7 @@ from identity import decide, quality
 from identity.models import Constraint, Record, Review, Suspect
 from tests.console.conftest import NOW, World, entries, signed_in
 from tests.console.test_pages import page_of, profile_page, shows
+from tests.identity.cases import said, see
 from tests.identity.test_decide import STEWARD
 from tests.people import ALICE, BOB
 
@@ -109,6 +110,16 @@ def test_both_are_revealed_with_one_reason(world: World, question: Review) -> No
     assert shows(text, BOB)
 
 
+def test_both_are_revealed_or_neither(world: World, question: Review, say: Callable[..., None]) -> None:
+    say("news", "granted")  # Alice alone
+    client = signed_in("steward")
+    body = {"purpose": "news", "reason": "Are these two one customer?"}
+    text = client.post(reverse("admin:console_review_reveal", args=[question.id]), body, follow=True).content.decode()
+    assert "Not opened" in text
+    assert not shows(text, ALICE)
+    assert not shows(page_of(client, profile_page(world))[1], ALICE)
+
+
 def decided(client: Client, world: World, **body: Any) -> str:
     """What the page says after a decision was asked for."""
     answer = client.post(reverse("admin:console_decide", args=[world.alice]), body, follow=True)
@@ -143,6 +154,17 @@ def test_two_people_are_joined_by_hand_from_the_profile_page_and_parted_from_its
         assert "What would happen" not in decided(client, world, **body)
     for body in ({"verb": "split"}, {"verb": "undo", "about": "x"}, {"verb": "undo", "about": str(one.id)}):
         assert client.post(reverse("admin:console_decide", args=[world.alice]), body).status_code == 404
+
+
+def test_taking_back_what_was_decided_of_somebody_leaves_what_was_decided_of_others(world: World) -> None:
+    others = [it.record_id for it in see(said("c", ("email", "c@example.com")), said("d", ("email", "d@example.com")))]
+    alice, bob = (
+        Record.objects.filter(profile_id=id).values_list("id", flat=True)[0] for id in (world.alice, world.bob)
+    )
+    decide.part_pairs([(alice, bob), (others[0], others[1])], by=STEWARD, at=NOW)
+    about = Constraint.objects.get(left_id=min(alice, bob))
+    decided(signed_in("steward"), world, verb="withdraw", about=str(about.id), sure="1")
+    assert set(Constraint.objects.values_list("left_id", "right_id")) == {tuple(sorted(others))}
 
 
 def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from identity import decide, estimate, quality, review, sampling
+from identity import decide, estimate, quality, queue, review, sampling
 from identity.erase import erase
 from identity.models import Constraint, QualityScan, Review, Suspect
 from identity.rebuild import rebuild
@@ -64,6 +64,14 @@ def test_a_wrong_merge_is_found_asked_about_undone_and_stays_undone(wrong):
     assert not Review.objects.filter(state="open").exists()
 
 
+def test_a_suspect_is_asked_about_though_the_model_was_in_doubt_before(wrong):
+    look()
+    Review.objects.update(reason="near_even")  # as a model asks; of one profile such a question is hidden
+    assert queue.counts() == {}
+    look(whole=True)
+    assert queue.counts() == {"suspect": 1}
+
+
 def test_a_suspect_that_is_one_person_is_cleared_until_its_reasons_change(wrong):
     alice, _ = wrong
     look()
@@ -96,8 +104,9 @@ def test_a_look_sees_what_changed_and_goes_on_where_it_was_stopped(wrong, monkey
     assert quality.step(first.id, at=LATER)
     assert quality.begin(at=LATER).id == first.id
     assert look().looked_at == 2
-    assert look(at=LATER + timedelta(days=900)).looked_at == 0
-    assert quality.due(at=LATER + timedelta(days=901))
+    assert look(at=LATER + timedelta(days=900)).looked_at == 1  # shortly before the last look
+    assert look(at=LATER + timedelta(days=901)).looked_at == 0
+    assert quality.due(at=LATER + timedelta(days=902))
 
 
 def test_an_erased_person_leaves_no_suspect(wrong):

@@ -125,6 +125,18 @@ def test_the_queue_filters_counts_and_hides_what_links_have_settled(pair):
     assert client("profiles:read").get("/api/v1/reviews/").status_code == 403
 
 
+def test_an_answer_takes_nothing_back_that_was_decided_elsewhere_meanwhile(pair):
+    a, b, it = pair
+    decide.must_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    who = client("merges:*")
+    answer(who, "different", it)
+    decide.withdraw([(it.left_id, it.right_id)], by=STEWARD, at=LATER)
+    decide.cannot_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    answer(who, "unsure", it)
+    assert not Constraint.objects.exists()
+    assert not together(a, b)
+
+
 def test_a_question_is_read_for_a_purpose_that_both_people_permit(pair):
     _, _, it = pair
     assert client("merges:read").get(f"/api/v1/reviews/{it.id}/").status_code == 200
