@@ -27,11 +27,12 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """One granian process with its worker. `kill()` is kill -9 of all of it."""
+    """Granian with its web processes. `kill()` is kill -9 of all of it."""
 
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
     threads: int = 32
+    processes: int = 1
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -40,7 +41,7 @@ class Server:
 
     def start(self, seconds: float = 40) -> "Server":
         """Starts it and waits until the wire answers."""
-        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--processes", "1"]
+        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--processes", str(self.processes)]
         environment = self.environment | {"PORT": str(self.port), "WEB_THREADS": str(self.threads)}
         self.process = subprocess.Popen(
             command, cwd=_ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL

@@ -47,7 +47,7 @@ def test_profiles(server: Callable[..., Server], child_environment: dict[str, st
     sources = [lookup.info_of(create(name, by=SYSTEM, namespace=name)[0]) for name in ("shop", "till")]
     ensure_purpose("news", basis="consent", by=SYSTEM)
     _, token = create_key("bench", ["profiles:read"], SYSTEM)
-    web = server()
+    web = server(processes=2)  # as docs/operations.md advises where much is read
     with section("profiles", "Profile reads", peer="a bare SELECT of the profile's row, at the same rate") as found:
         there = 0
         for people in growth(10_000):
