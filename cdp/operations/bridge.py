@@ -17,6 +17,7 @@ from cdp.operations.threads import Threads
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _SMALL = 256 * 1024  # bytes of a request body that wait in memory, so that a slow sender holds no thread
 _BLOCK = 64 * 1024  # of files that are sent
+_FORGOTTEN = 16 * 1024 * 1024  # bytes of a request body that are taken in though nobody reads them
 
 
 class Bridge:
@@ -31,9 +32,11 @@ class Bridge:
         """Answers one request."""
         loop = asyncio.get_running_loop()
         environ = environment(scope)
-        environ["wsgi.input"] = await _body(scope, proto, loop)
+        environ["wsgi.input"] = body = await _body(scope, proto, loop)
         whole = await self._threads.run(loop, self._answer, environ, proto, loop)
         if whole is not None:
+            if isinstance(body, io.BufferedReader):
+                await body.raw.forget()  # type: ignore[attr-defined]
             proto.response_bytes(*whole)
 
     def _answer(
@@ -132,6 +135,12 @@ class _Incoming(io.RawIOBase):
         buffer[:taken] = self._left[:taken]
         self._left = self._left[taken:]
         return taken
+
+    async def forget(self) -> None:
+        """Takes in what is left: a sender reads its answer only after it has sent all."""
+        size = 0
+        while size < _FORGOTTEN and (chunk := await _next(self._chunks)) is not None:
+            size += len(chunk)
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:

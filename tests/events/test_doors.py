@@ -67,7 +67,9 @@ def test_the_wire_and_the_pages_behind_it(server: Callable[..., Server]) -> None
     status, headers, style = asked(web, "GET", "/static/admin/css/base.css")
     assert (status, int(headers["Content-Length"])) == (200, len(style))
     large = json.dumps({"a": "b" * 1_000_000}).encode()  # streams into a thread, where it is refused
-    assert asked(web, "POST", "/api/v1/segments/", large, content_type="application/json")[0] in {401, 413}
+    for body in (large, large * 6):  # and still its sender reads the answer
+        assert asked(web, "POST", "/api/v1/segments/", body, content_type="application/json")[0] in {401, 413}
+        assert asked(web, "POST", "/v1/batch", body, **own)[0] == 413
 
 
 @pytest.mark.slow
