@@ -1,7 +1,9 @@
 """Who is who: records, their evidence, links between them, and profiles (clusters) with golden records."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
+from django.db.models.fields.json import KeyTransform
 from django.db.models.functions import Now
 
 from cdp.ids import uuid7
@@ -116,6 +118,14 @@ class Profile(models.Model):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        indexes = [
+            # Most profiles are of one record, and have no part in it.
+            models.Index(fields=["-records", "id"], name="identity_profile_largest", condition=models.Q(records__gt=1)),
+            # By block ranges: each change of a profile moves this time, and such an index leaves it a change within its page.
+            BrinIndex(fields=["updated_at"], name="identity_profile_updated", autosummarize=True, pages_per_range=16),
+        ]
+
 
 class Redirect(models.Model):
     """The id of a profile that was merged away answers for ever."""
@@ -142,6 +152,17 @@ class Merge(models.Model):
     actor = models.CharField(max_length=80)
     undone_at = models.DateTimeField(null=True)
     at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            GinIndex(fields=["others"], name="identity_merge_others"),
+            # The acts of one decision. What the flow does stands on none.
+            models.Index(
+                KeyTransform("decision", "because"),
+                name="identity_merge_decision",
+                condition=models.Q(because__decision__isnull=False),
+            ),
+        ]
 
 
 class AttributeRule(models.Model):

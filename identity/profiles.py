@@ -141,11 +141,10 @@ def constraints_of(profile_id: UUID) -> list[Constraint]:
     return list(Constraint.objects.filter(Q(left_id__in=ids) | Q(right_id__in=ids)).order_by("-at", "-id"))
 
 
-def history_of(profile_id: UUID) -> list[Merge]:
+def history_of(profile_id: UUID, *, most: int) -> list[Merge]:
     """Merges and splits of a profile, the latest first."""
-    return list(
-        Merge.objects.filter(Q(profile_id=profile_id) | Q(others__contains=[profile_id])).order_by("-at", "-id")
-    )
+    acts = Merge.objects.filter(Q(profile_id=profile_id) | Q(others__contains=[profile_id]))
+    return list(acts.order_by("-at", "-id")[:most])
 
 
 def listing(*, after: UUID | None = None, limit: int = 50) -> list[Profile]:

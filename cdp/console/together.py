@@ -125,7 +125,7 @@ def _decisions(decided: Sequence[Constraint], called: dict[UUID, str]) -> list[d
 
 def history(person: Person) -> list[dict[str, Any]]:
     """Merges and splits, the latest first: what moved, because of what, by whom."""
-    acts = profiles.history_of(person.id)[:_ACTS]
+    acts = profiles.history_of(person.id, most=_ACTS)
     who = actors([act.actor for act in acts])
     of = Record.objects.filter(id__in={record for act in acts for record in act.records})
     moved = dict(of.values_list("id", "source_id"))
