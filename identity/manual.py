@@ -5,7 +5,7 @@ id goes when people are merged and parted, is there after every rebuild, and is 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,11 +59,13 @@ def correct(
     reason: str,
     purpose: str = "operate",
     request_id: str = "",
+    still: Callable[[], None] | None = None,
 ) -> Corrected:
     """Types values of a person's traits; None withdraws what was typed, and sources have their say again. A trait is one value:
     an object is typed whole. What is so already changes nothing. Raises InvalidValue (nothing is changed then), NobodyThere.
 
-    The caller has asked whether the person may be read for the purpose."""
+    The caller has asked whether the person may be read for the purpose. `still` is asked once nobody else can change
+    people: what it raises ends it, and nothing is changed."""
     if len(reason.strip()) < SHORTEST_REASON:
         raise InvalidValue("reason", f"Say why in at least {SHORTEST_REASON} letters: somebody else will want to know.")
     for trait, value in values.items():
@@ -73,6 +75,8 @@ def correct(
         home = history.resolve_id(profile_id)
         if home is None:
             raise NobodyThere
+        if still is not None:
+            still()
         scene = records.by_profile([home])
         altered, traits = _write(scene, _keeper(home, scene), values, at=at)
         if traits:

@@ -193,19 +193,23 @@ class ProfileView(View):
 
 
 def correct(request: Request, profile_id: UUID) -> Response:
-    """Permission, precondition, the verb."""
+    """Permission, and the verb, which asks for the precondition once nobody else can change people."""
     if sources_of(request) is not None:
         raise Forbidden("This key is limited to some sources, and what is typed stands above all of them.")
     at = timezone.now()
     person = gate.enter(request, profile_id, at=at)
-    if "If-Match" in request.headers:
-        conditional(request, as_json(answers.profile(person).content))
+
+    def still() -> None:
+        """The precondition, on the person as they are by then."""
+        now = gate.admit(request, [profile_id], at=timezone.now()).get(profile_id)
+        conditional(request, as_json(answers.profile(now).content) if isinstance(now, gate.Person) else b"")
+
     asked = CorrectionSerializer(data=request.data)
     asked.is_valid(raise_exception=True)
     try:
         done = manual.correct(
             person.id, asked.validated_data["traits"], reason=asked.validated_data["reason"], by=actor_of(request), at=at,
-            purpose=person.purpose, request_id=request_id_of(request),
+            purpose=person.purpose, request_id=request_id_of(request), still=still if "If-Match" in request.headers else None,
         )  # fmt: skip
     except manual.InvalidValue as error:
         field = "reason" if error.path == "reason" else f"traits.{error.path}" if error.path else "traits"
