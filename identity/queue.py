@@ -1,6 +1,7 @@
 """The questions that wait for a steward, the most doubtful first."""
 
 from collections import Counter
+from typing import Any
 from uuid import UUID
 
 from django.db.models import (
@@ -66,11 +67,16 @@ def of_source(rows: QuerySet[Review], source_id: UUID) -> QuerySet[Review]:
 
 def neighbours(rows: QuerySet[Review], current: UUID) -> tuple[UUID | None, UUID | None]:
     """The questions before and after one in the queue; of one that has left it: None and the first."""
-    ids = list(in_order(rows).values_list("id", flat=True)[:5000])
-    if current not in ids:
-        return None, ids[0] if ids else None
-    at = ids.index(current)
-    return (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
+    ordered: Any = in_order(rows)  # with `rank` and `then`
+    ids = ordered.values_list("id", flat=True)
+    place = ordered.filter(id=current).values_list("rank", "then").first()
+    if place is None:
+        return None, ids.first()
+    rank, then = place
+    tie = Q(rank=rank, then=then)
+    earlier = Q(rank__lt=rank) | Q(rank=rank, then__lt=then) | tie & Q(id__lt=current)
+    later = Q(rank__gt=rank) | Q(rank=rank, then__gt=then) | tie & Q(id__gt=current)
+    return ids.filter(earlier).reverse().first(), ids.filter(later).first()
 
 
 def counts() -> Counter[str]:
