@@ -98,7 +98,8 @@ class ReviewViewSet(ListModelMixin, Undivided):
         asked.is_valid(raise_exception=True)
         said, by, at = asked.validated_data, actor_of(request), timezone.now()
         if said["dry_run"]:
-            dry = decided(lambda: review.answer(said["reviews"], said["verdict"], by=by, at=at).decision, dry=True)
+            ids, verdict = said["reviews"], said["verdict"]
+            dry = decided(request, lambda: review.answer(ids, verdict, by=by, at=at).decision, dry=True)
             return Response({**dry.data, "batch": None, "decided": 0})
         return _answered(lambda: review.answer(said["reviews"], said["verdict"], by=by, at=at))
 

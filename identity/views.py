@@ -17,7 +17,7 @@ from rest_framework.response import Response
 
 from cdp.access.filters import Filter, Moment
 from cdp.access.problems import Problem
-from cdp.access.rest import Forbidden, ViewSet, actor_of, sources_of
+from cdp.access.rest import Forbidden, ViewSet, actor_of, audited, sources_of
 from identity import decide
 from identity.decide import Decision, Undecidable
 from identity.foresee import foresee
@@ -48,19 +48,27 @@ class Undivided(ViewSet):
             raise Forbidden("This key is limited to some sources, and who is one person is decided over all of them.")
 
 
-def decided(verb: Callable[[], Decision], *, dry: bool = False) -> Response:
-    """Carries a verb out, or says what it would do. Raises a 409 Problem for what cannot be decided."""
+def decided(request: Request, verb: Callable[[], Decision], *, dry: bool = False) -> Response:
+    """Carries a verb out, or says what it would do, which is written down. Raises a 409 Problem for what cannot be decided."""
     try:
         if dry:
-            return Response(_would(verb))
+            return Response(_would(request, verb))
         return Response(DecidedSerializer(verb()).data)
     except Undecidable as error:
         raise Problem(409, "undecidable", "This cannot be decided as asked", str(error)) from None
 
 
-def _would(verb: Callable[[], Decision]) -> dict[str, Any]:
+def _would(request: Request, verb: Callable[[], Decision]) -> dict[str, Any]:
     found = foresee(verb)
     known = [it.id for it in found.parts if it.id]
+    audited(
+        request,
+        "identity.foresee",
+        object=("profile", known[0] if known else ""),
+        subjects=sorted({record for it in found.parts for record in (*it.records, *it.left)}),
+        fields=["records"],
+        rows=len(found.parts),
+    )
     return dict(
         DecidedSerializer(
             {"merges": [], "profiles": [*known, *found.gone], "refused": found.refused, "would": found.parts}
@@ -115,6 +123,7 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
         asked.is_valid(raise_exception=True)
         one, other = asked.validated_data["profile_id"], asked.validated_data["other_id"]
         return decided(
+            request,
             lambda: decide.same_person(one, other, by=actor_of(request), at=timezone.now()),
             dry=asked.validated_data["dry_run"],
         )
@@ -127,7 +136,9 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
         asked.is_valid(raise_exception=True)
         try:
             return decided(
-                lambda: decide.undo(pk, by=actor_of(request), at=timezone.now()), dry=asked.validated_data["dry_run"]
+                request,
+                lambda: decide.undo(pk, by=actor_of(request), at=timezone.now()),
+                dry=asked.validated_data["dry_run"],
             )
         except Merge.DoesNotExist:
             raise Http404 from None
@@ -140,6 +151,7 @@ class MergeViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
         asked.is_valid(raise_exception=True)
         profile, chosen = asked.validated_data["profile_id"], asked.validated_data["records"]
         return decided(
+            request,
             lambda: decide.unmerge(profile, chosen, by=actor_of(request), at=timezone.now()),
             dry=asked.validated_data["dry_run"],
         )
@@ -169,6 +181,7 @@ class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
         said = asked.validated_data
         verb = decide.must_link if said["verdict"] == "must_link" else decide.cannot_link
         return decided(
+            request,
             lambda: verb(said["left_id"], said["right_id"], by=actor_of(request), at=timezone.now()),
             dry=said["dry_run"],
         )
@@ -178,4 +191,4 @@ class ConstraintViewSet(ListModelMixin, RetrieveModelMixin, Undivided):
         """Takes a decision back: the rules alone have their say about the two records again."""
         found = get_object_or_404(Constraint, pk=pk)
         pair = (found.left_id, found.right_id)
-        return decided(lambda: decide.withdraw([pair], by=actor_of(request), at=timezone.now()))
+        return decided(request, lambda: decide.withdraw([pair], by=actor_of(request), at=timezone.now()))

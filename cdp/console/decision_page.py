@@ -123,6 +123,7 @@ def _other(request: HttpRequest, person: Person, *, at: datetime) -> UUID:
     if other is None:
         raise Undecidable("No other person is known by that.")
     if isinstance(other, gate.Refused):
+        gate.deny(request, other.known.id, other.purpose, other.decision, subjects=list(other.known.sources))
         raise Undecidable("That person may not be read for this purpose.")
     if other.id == person.id:
         raise Undecidable("They are one profile already.")

@@ -132,6 +132,12 @@ def enter(request: Any, profile_id: UUID, *, at: datetime) -> Person:
 
 def refuse(request: Any, profile_id: UUID, purpose: str, decision: Decision, *, subjects: Collection[UUID]) -> NoReturn:
     """Writes the denial down and raises NotPermitted."""
+    deny(request, profile_id, purpose, decision, subjects=subjects)
+    raise NotPermitted(purpose, decision)
+
+
+def deny(request: Any, profile_id: UUID, purpose: str, decision: Decision, *, subjects: Collection[UUID]) -> None:
+    """Writes down that a person was not read."""
     audited(
         request,
         "profile.read",
@@ -142,7 +148,6 @@ def refuse(request: Any, profile_id: UUID, purpose: str, decision: Decision, *, 
         rows=0,
         details={"because": decision.code},
     )
-    raise NotPermitted(purpose, decision)
 
 
 def note(

@@ -76,6 +76,11 @@ class ReviewAdmin(ReadOnlyAdmin):
             left, right = review_page.people_of(request, row, at=at)
             context |= review_page.pair(row, left, right, at=at)
         except Withheld as error:
+            subjects, because = [row.left_id, row.right_id], {"because": error.refused.decision.code}
+            audited(
+                request, "review.read", object=("review", row.id), subjects=subjects, purpose=error.refused.purpose,
+                outcome="denied", rows=0, details=because,
+            )  # fmt: skip
             return render(request, "console/review.html", {**context, "refused": error.refused})
         except (KeyError, KeyMissing):
             raise Http404 from None
@@ -83,10 +88,13 @@ class ReviewAdmin(ReadOnlyAdmin):
         if row.state == Review.State.OPEN and context["may_decide"]:
             by = actor_of(request)
             context["would"] = foreseen.would(lambda: review.answer([row.id], verdict, by=by, at=at).decision)
-        subjects = [row.left_id, row.right_id]
         fields = [it["name"] for it in context["traits"]]
-        details = {"open": context["open"]}
-        audited(request, "review.read", object=("review", row.id), subjects=subjects, fields=fields, details=details)
+        for purpose in sorted({left.purpose, right.purpose}):  # what was revealed is read for the purpose of that
+            audited(
+                request, "review.read", object=("review", row.id), purpose=purpose, fields=fields,
+                subjects=[id for id, it in ((row.left_id, left), (row.right_id, right)) if it.purpose == purpose],
+                details={"open": context["open"]},
+            )  # fmt: skip
         response = render(request, "console/review.html", context)
         response["Cache-Control"] = "no-store"
         return response
