@@ -53,7 +53,7 @@ def decide_about(request: HttpRequest, person: Person, frame: dict[str, Any], *,
         return redirect(f"{page}#records")
     except Merge.DoesNotExist:
         raise Http404 from None
-    would = foreseen.would(lambda: verb(actor_of(request), at))
+    would = foreseen.would(request, lambda: verb(actor_of(request), at), at=at)
     audited(request, "identity.foresee", object=("profile", person.id), subjects=person.record_ids, fields=["name"])
     context = {**frame, "title": title, "person": person, "would": would, "kept": kept, "page": page}
     response = render(request, "console/decision.html", context)

@@ -87,7 +87,9 @@ class ReviewAdmin(ReadOnlyAdmin):
         verdict = Review.State.DIFFERENT if context["inside"] else Review.State.SAME
         if row.state == Review.State.OPEN and context["may_decide"]:
             by = actor_of(request)
-            context["would"] = foreseen.would(lambda: review.answer([row.id], verdict, by=by, at=at).decision)
+            context["would"] = foreseen.would(
+                request, lambda: review.answer([row.id], verdict, by=by, at=at).decision, at=at
+            )
         fields = [it["name"] for it in context["traits"]]
         for purpose in sorted({left.purpose, right.purpose}):  # what was revealed is read for the purpose of that
             audited(

@@ -40,6 +40,26 @@ def are(entry: dict[str, Any], records: Collection[UUID]) -> bool:
     return about(entry) == set(commitments(list(records)))
 
 
+def test_a_preview_names_nobody_who_does_not_permit_it(world: World) -> None:
+    alice, bob = record_of(world.alice, world.till), record_of(world.bob, world.shop)
+    decide.same_person(world.alice, world.bob, by=STEWARD, at=NOW)
+    home = Record.objects.get(id=alice).profile_id
+    assert home is not None
+    decide.unmerge(home, [bob], by=STEWARD, at=NOW)
+    home = Record.objects.get(id=alice).profile_id
+    client, act = signed_in("steward"), Merge.objects.get(kind="split")
+
+    def preview(client: Client) -> str:
+        page = reverse("admin:console_decide", args=[home])
+        return client.post(page, {"verb": "undo", "about": str(act.id)}).content.decode()
+
+    assert "gains" in preview(client)
+    assert "withheld" not in preview(client)
+    say(bob, "*", "restricted")
+    assert "gains" in preview(client)
+    assert "withheld" in preview(client)
+
+
 def test_who_may_not_be_read_beside_a_person_is_written_down(world: World) -> None:
     say(bob := record_of(world.bob, world.shop), "*", "restricted")
     text = decided(signed_in("steward"), world, verb="same", kind="profile", other=str(world.bob))
