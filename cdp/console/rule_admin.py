@@ -60,7 +60,9 @@ class RuleAdmin(ReadOnlyAdmin):
         """All attributes."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return render(request, "console/rules.html", {**self._frame(request, "Survivorship"), **rules_page.listing()})
+        return render(
+            request, "console/rules.html", {**self._frame(request, "Survivorship"), **rules_page.listing(request)}
+        )
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         """A version leads to the page of its attribute."""
@@ -81,7 +83,7 @@ class RuleAdmin(ReadOnlyAdmin):
                 raise PermissionDenied
             if form.is_valid() and self._choose(request, trait, form):
                 return redirect(self._page(trait))
-        context = {**self._frame(request, f"Survivorship of {trait}"), **rules_page.one(trait, form)}
+        context = {**self._frame(request, f"Survivorship of {trait}"), **rules_page.one(request, trait, form)}
         return render(request, "console/rule.html", {**context, "may_choose": self._may_choose(request)})
 
     def _choose(self, request: HttpRequest, trait: str, form: RuleForm) -> bool:
@@ -118,7 +120,7 @@ class RuleAdmin(ReadOnlyAdmin):
 
     def progress(self, request: HttpRequest) -> HttpResponse:
         """How far the job is, as a fragment."""
-        job = rules_page.progress(self._trait(request))
+        job = rules_page.progress(request, self._trait(request))
         response = render(request, "console/_rule_progress.html", {"job": job, "now": timezone.now()})
         response["Cache-Control"] = "no-store"
         return response

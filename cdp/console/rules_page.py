@@ -1,6 +1,6 @@
 """What the pages of survivorship show: the attributes with their rules, one rule with its versions, what another would change."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -89,9 +89,19 @@ def words(rule: Rule, called: dict[UUID, str]) -> str:
     return ", then ".join(said)
 
 
-def listing() -> dict[str, Any]:
-    """Every attribute with its rule; those that several records say first."""
-    latest, uses = survivorship.latest(), preview.in_use()
+def coarse(request: HttpRequest) -> bool:
+    """Does the reader see rounded counts alone: no people, or rounded everywhere?"""
+    return not holds(request, "profiles:read") or sees_rounded(request)
+
+
+def _count(request: HttpRequest) -> Callable[[int], int]:
+    return rounded if coarse(request) else int
+
+
+def listing(request: HttpRequest) -> dict[str, Any]:
+    """Every attribute with its rule; those that several records say first. Counts as the reader may see them."""
+    count, latest = _count(request), survivorship.latest()
+    uses = {trait: preview.Use(count(it.profiles), count(it.contested)) for trait, it in preview.in_use().items()}
     classes = snapshot.current().classes("trait")
     called = survivorship.names_of([id for row in latest.values() for id in row.sources])
     actors = _people(row.actor for row in latest.values())
@@ -113,12 +123,13 @@ def listing() -> dict[str, Any]:
     return {
         "used": [it for it in rows if it["row"] or it["use"].profiles],
         "unused": [it for it in rows if not it["row"] and not it["use"].profiles],
+        "coarse": coarse(request),
     }
 
 
-def one(trait: str, form: RuleForm) -> dict[str, Any]:
+def one(request: HttpRequest, trait: str, form: RuleForm) -> dict[str, Any]:
     """The page of one attribute's rule."""
-    versions = survivorship.versions(trait)
+    versions = [_counted(request, it) for it in survivorship.versions(trait)]
     actors = _people(it.actor for it in versions)
     called = survivorship.names_of([id for it in versions for id in it.sources])
     latest = versions[0] if versions else None
@@ -150,28 +161,36 @@ def _people(actors: Iterable[str]) -> dict[str, str]:
     return {f"user:{pk}": name for pk, name in User.objects.filter(pk__in=ids).values_list("pk", "username")}
 
 
-def progress(trait: str) -> AttributeRule | None:
+def progress(request: HttpRequest, trait: str) -> AttributeRule | None:
     """The job of an attribute's last version."""
-    return survivorship.latest().get(trait)
+    row = survivorship.latest().get(trait)
+    return _counted(request, row) if row else None
+
+
+def _counted(request: HttpRequest, row: AttributeRule) -> AttributeRule:
+    """A version, not to be saved: how many people its job was about as the reader may see it."""
+    count = _count(request)
+    row.looked_at, row.changed = count(row.looked_at), count(row.changed)
+    row.total = None if row.total is None else count(row.total)
+    return row
 
 
 def previewed(request: HttpRequest, trait: str, rule: Rule, *, at: datetime) -> dict[str, Any]:
     """What a rule would change, as far as the reader may see it: names and values masked, counts rounded for who sees no
     people. Writes an audit entry. Raises InvalidRule."""
     found = preview.preview(trait, rule, at=at, purpose=purpose_of(request))
-    coarse = not holds(request, "profiles:read") or sees_rounded(request)
-    changed = [] if coarse else [it for it in found.outcomes if it.differs][:SHOWN]
+    few, count = coarse(request), _count(request)
+    changed = [] if few else [it for it in found.outcomes if it.differs][:SHOWN]
     audited(
         request, "survivorship.preview", object=("attribute_rule", ""), fields=[trait],
         subjects={it.record for one in changed for it in (one.now, one.then)}, rows=len(changed),
         details={"looked_at": found.looked_at, "changed": found.changed},
     )  # fmt: skip
-    count = rounded if coarse else int
+    looked_at, moved = count(found.looked_at), count(found.changed)
     return {
-        "looked_at": count(found.looked_at), "changed": count(found.changed), "typed": count(found.typed), "coarse": coarse,
-        "unchanged": found.looked_at - found.changed,
-        "none": not found.looked_at, "same": rule == survivorship.current().get(trait, survivorship.default(trait)),
-        "share": 100 * found.changed // found.looked_at if found.looked_at else 0, "rows": _rows(changed),
+        "looked_at": looked_at, "changed": moved, "unchanged": looked_at - moved, "typed": count(found.typed), "coarse": few,
+        "none": not looked_at, "same": rule == survivorship.current().get(trait, survivorship.default(trait)),
+        "share": 100 * moved // looked_at if looked_at else 0, "rows": _rows(changed),
     }  # fmt: skip
 
 

@@ -265,6 +265,29 @@ ROLES = {
 }  # fmt: skip
 
 
+def test_who_sees_rounded_counts_sees_no_other(disagree: World) -> None:
+    survivorship.change("country", Rule(("longest",)), by=SYSTEM, at=NOW)
+    AttributeRule.objects.update(total=12, looked_at=12, changed=3, finished_at=NOW)
+    page = f"{reverse('admin:console_rule')}?attribute=country"
+    body = {"step_0": "source_priority", "source_0": str(disagree.shop.id), "version": "1"}
+
+    def said(client: Client) -> dict[str, str]:
+        lists, rule = reverse("admin:identity_attributerule_changelist"), client.get(page).content.decode()
+        preview = client.post(page.replace("/rule/", "/preview/"), body).content.decode()
+        return {"list": client.get(lists).content.decode(), "rule": rule, "preview": preview}
+
+    exact, coarse = said(signed_in("steward")), said(signed_in("admin"))
+    assert '<td class="num">1</td>' in exact["list"]
+    assert '<td class="num">1</td>' not in coarse["list"]
+    assert "that fewer than ten of the newest profiles have" in coarse["list"]
+    assert "12 profiles of several records looked at, 3 changed" in exact["rule"]
+    assert "10 profiles of several records looked at, 0 changed" in coarse["rule"]
+    assert '<td class="num">3</td>' not in " ".join(coarse["rule"].split())
+    assert "0</span> of 1 profiles" in exact["preview"]
+    assert "fewer than ten" in coarse["preview"]
+    assert "flex:1" not in coarse["preview"]
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_who_may_see_and_choose_rules(disagree: World, role: str) -> None:
     client, (sees, chooses) = signed_in(role), ROLES[role]
