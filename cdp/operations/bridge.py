@@ -36,7 +36,7 @@ class Bridge:
         whole = await self._threads.run(loop, self._answer, environ, proto, loop)
         if whole is not None:
             if isinstance(body, io.BufferedReader):
-                await body.raw.forget()  # type: ignore[attr-defined]
+                await body.raw.forget()
             proto.response_bytes(*whole)
 
     def _answer(
@@ -144,7 +144,11 @@ class _Incoming(io.RawIOBase):
 
 
 async def _next(chunks: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(chunks, None)
+    # Not anext(chunks, None): in CPython 3.11 that ends the process where another's awaitable, as Granian's, comes to its end.
+    try:
+        return await chunks.__anext__()
+    except StopAsyncIteration:
+        return None
 
 
 async def _stream(proto: Any, status: int, headers: list[tuple[str, str]]) -> Any:

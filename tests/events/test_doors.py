@@ -4,9 +4,11 @@ import gzip
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
+import psutil
 import pytest
 
 from cdp.events.reads import reconciliation
@@ -79,9 +81,26 @@ def test_a_sender_that_goes_away_costs_nothing(server: Callable[..., Server]) ->
     for _ in range(20):
         with socket.create_connection(("127.0.0.1", web.port)) as half:
             half.sendall(b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 400\r\n\r\n{")
+    posted = b"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\nCookie: csrftoken=" + b"a" * 32 + b"\r\n"
+    posted += b"Content-Type: application/x-www-form-urlencoded\r\n"
+    workers = children(web)
+    for rest in (
+        b"Content-Length: 1000000\r\n\r\na=" + b"x" * 400_000,
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\na=x\r\n",
+    ):
+        with socket.create_connection(("127.0.0.1", web.port)) as half:  # its body is being read when it ends
+            half.sendall(posted + rest)
+            time.sleep(0.2)
     for path in (b"/admin/login/", b"/static/admin/css/base.css"):
         with socket.create_connection(("127.0.0.1", web.port)) as gone:
             gone.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert asked(web, "POST", "/v1/track", json.dumps(TRACK).encode(), Authorization=basic(key))[0] == 200
     assert asked(web, "GET", "/healthz")[0] == 200
     assert reconciliation(source.id)["accepted"] == 1
+    assert children(web) == workers  # none ended, to be replaced
+
+
+def children(web: Server) -> set[int]:
+    """The processes of a web server."""
+    assert web.process is not None
+    return {it.pid for it in psutil.Process(web.process.pid).children(recursive=True)}
