@@ -24,12 +24,11 @@ from cdp.access.principals import actor_of, sees_rounded
 from cdp.catalogue import snapshot
 from consent.models import Purpose
 from segments import program, reads
-from segments.define import change, check, define, remove
+from segments.define import build_later, change, check, define, remove
 from segments.models import Segment
 from segments.preview import preview
 from segments.rules import InvalidRule
 from segments.sparkline import sparkline
-from segments.tasks import build_segment
 
 _EXAMPLE = {
     "all": [{"trait": "country", "is": "NL"}, {"event": "Order Completed", "count": {"gte": 3}, "within": {"days": 90}}]
@@ -246,10 +245,14 @@ class SegmentAdmin(AuditedAdmin):
     @action(description="Rebuild", permissions=["change"])  # type: ignore[untyped-decorator]
     def rebuild(self, request: HttpRequest, queryset: QuerySet[Segment]) -> None:
         """Evaluates everyone anew; there should be no difference."""
+        begun = []
         for segment in queryset:
             self.audit(request, "rebuild", segment)
-            build_segment.delay(segment_id=str(segment.pk))
-        self.message_user(request, "The segments are being rebuilt.", messages.SUCCESS)
+            begun.append(build_later(segment.pk))
+        if all(begun):
+            self.message_user(request, "The segments are being rebuilt.", messages.SUCCESS)
+        else:
+            self.message_user(request, "The broker cannot be reached: ask again when it is back.", messages.ERROR)
 
     def get_urls(self) -> list[Any]:
         """The preview. The page of members is the console's, which knows people's names."""

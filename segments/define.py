@@ -7,8 +7,10 @@ from graphlib import CycleError
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 from django.utils.text import slugify
+from kombu.exceptions import OperationalError
 
 from cdp import audit
 from cdp.audit import Actor
@@ -19,6 +21,7 @@ from segments.nodes import Node
 from segments.rebuild import build
 from segments.rules import Fault, InvalidRule, parse
 
+log = structlog.get_logger(__name__)
 # Above this many profiles a build is a job, not part of the request.
 SMALL = 50_000
 _CHANGEABLE = ("name", "description", "rule", "purpose", "enabled")
@@ -145,9 +148,20 @@ def _build(segment_id: UUID, at: datetime) -> None:
     if population() <= SMALL:
         build(segment_id, at=at)
     else:
-        from segments.tasks import build_segment
+        build_later(segment_id)
 
+
+def build_later(segment_id: UUID) -> bool:
+    """Has the worker of jobs build a segment; False without a broker: then the calendar builds within a minute
+    what was never built."""
+    from segments.tasks import build_segment
+
+    try:
         build_segment.delay(segment_id=str(segment_id))
+    except OperationalError:
+        log.warning("broker unreachable", task="build_segment")
+        return False
+    return True
 
 
 def population() -> int:

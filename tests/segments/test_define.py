@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from celery import current_app
 
 from cdp.audit import SYSTEM
 from cdp.audit.models import Pending
@@ -13,6 +14,7 @@ from segments.live import refresh
 from segments.models import Membership, Segment, Stay
 from segments.rebuild import rebuild
 from segments.rules import InvalidRule
+from segments.tasks import build_pending
 from tests.segments.world import NOW, declare, happened, members, person, segment
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +34,19 @@ def test_a_new_segment_is_built_and_audited(django_capture_on_commit_callbacks: 
         change(made.id, by=SYSTEM, at=NOW + DAY, version=1, rule={"trait": "country", "is": "DE"})
     assert members("dutch-people") == {bob}
     assert [row.entry["action"] for row in Pending.objects.order_by("id")] == ["segment.define", "segment.change"]
+
+
+def test_of_many_people_a_segment_is_built_by_the_calendar_where_no_broker_is(
+    django_capture_on_commit_callbacks: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segments.define.SMALL", 0)
+    monkeypatch.setattr(current_app.conf, "broker_url", "redis://127.0.0.1:1/0")  # nobody listens there
+    alice = person({"country": "NL"})
+    with django_capture_on_commit_callbacks(execute=True):
+        made = define("Dutch people", DUTCH, by=SYSTEM, at=NOW)
+    assert (made.built_at, members("dutch-people")) == (None, set())
+    build_pending()
+    assert members("dutch-people") == {alice}
 
 
 def test_a_change_rebuilds_what_refers_to_it(django_capture_on_commit_callbacks: Commit) -> None:
