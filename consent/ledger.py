@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
+from cdp.arrays import uuids
+from cdp.database.together import together
 from consent.rules import EVERY, Entry
 
 # The party of digests that are nobody's own: identifiers shared by too many to tell who is meant (see `parties.regroup`).
@@ -15,17 +15,21 @@ NOBODY = UUID(int=0)
 _ENTRIES = """
 select e.id, e.purpose, e.status, e.effective_from, e.expires_at, array(
     select s from unnest(e.subjects) s where not exists (
-        select from consent_party p where p.digest = s and p.party_id = %(nobody)s and {valid}))
+        select from consent_party p where p.digest = s and p.party_id = '{nobody}' and {valid}))
 from consent_ledgerentry e
-where e.id in (select entry_id from consent_subject where digest = any(%(digests)s::uuid[]))
+where e.id in (select entry_id from consent_subject where digest = any(%s::uuid[]))
 """
+_SPEAKS = "select exists (select from consent_ledgerentry where purpose = any(%s::text[]))"
+_NOBODYS = "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])"
+_PARTIES = (
+    "select p.digest, p.party_id from consent_party p where p.digest = any(%s::uuid[]) and p.party_id <> %s and {valid}"
+)
+_MEMBERS = "select p.party_id, p.digest from consent_party p where p.party_id = any(%s::uuid[]) and {valid}"
 
 
 def speaks_of(purpose: str) -> bool:
     """Whether the ledger has any entry about a purpose, or about every purpose. One index look-up."""
-    with connection.cursor() as cursor:
-        cursor.execute("select exists (select from consent_ledgerentry where purpose = any(%s))", [[purpose, EVERY]])
-        return bool(cursor.fetchone()[0])
+    return bool(together((_SPEAKS, [[purpose, EVERY]]))[0][0][0])
 
 
 def entries_of(
@@ -36,25 +40,20 @@ def entries_of(
     Subjects that are nobody's own are left out of them: they neither give a consent to a person nor take one away."""
     if not digests:
         return {}
-    sql = _ENTRIES.format(valid=_valid(known_at))
-    params: dict[str, Any] = {
-        "digests": list(digests),
-        "purposes": [purpose, EVERY],
-        "known_at": known_at,
-        "nobody": NOBODY,
-    }
+    valid, moments = _valid(known_at)
+    sql, params = _ENTRIES.format(valid=valid, nobody=NOBODY), [*moments, uuids(digests)]
     if purpose is not None:
-        sql += " and e.purpose = any(%(purposes)s)"
+        sql += " and e.purpose = any(%s::text[])"
+        params.append([purpose, EVERY])
     if known_at is not None:
-        sql += " and e.recorded_at <= %(known_at)s"
+        sql += " and e.recorded_at <= %s"
+        params.append(known_at)
     found: defaultdict[UUID, list[Entry]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        for entry_id, about, status, effective_from, expires_at, subjects in cursor.fetchall():
-            entry = Entry(entry_id, about, status, tuple(subjects), effective_from, expires_at)
-            for subject in entry.subjects:
-                if subject in digests:
-                    found[subject].append(entry)
+    for entry_id, about, status, effective_from, expires_at, subjects in together((sql, params))[0]:
+        entry = Entry(entry_id, about, status, tuple(subjects), effective_from, expires_at)
+        for subject in entry.subjects:
+            if subject in digests:
+                found[subject].append(entry)
     return found
 
 
@@ -63,36 +62,27 @@ def entries_for(found: dict[UUID, list[Entry]], digests: Iterable[UUID]) -> list
     return list({entry.id: entry for digest in digests for entry in found.get(digest, ())}.values())
 
 
-def _valid(known_at: datetime | None) -> str:
+def _valid(known_at: datetime | None) -> tuple[str, list[Any]]:
+    """A condition on parties, and its parameters."""
     if known_at is None:
-        return "p.valid_to is null"
-    return "p.valid_from <= %(known_at)s and (p.valid_to is null or p.valid_to > %(known_at)s)"
+        return "p.valid_to is null", []
+    return "p.valid_from <= %s and (p.valid_to is null or p.valid_to > %s)", [known_at, known_at]
 
 
 def nobody_of(digests: Collection[UUID]) -> set[UUID]:
     """Those of the digests that are nobody's own now. Such a digest is in no party besides (see `parties.regroup`)."""
     if not digests:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])",
-            [NOBODY, list(digests)],
-        )
-        return {digest for (digest,) in cursor.fetchall()}
+    return {digest for (digest,) in together((_NOBODYS, [NOBODY, uuids(digests)]))[0]}
 
 
 def parties_of(digests: Collection[UUID], *, known_at: datetime | None = None) -> dict[UUID, set[UUID]]:
     """Digest -> the parties that hold it."""
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
     if digests:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select p.digest, p.party_id from consent_party p "
-                f"where p.digest = any(%(digests)s::uuid[]) and p.party_id <> %(nobody)s and {_valid(known_at)}",
-                {"digests": list(digests), "known_at": known_at, "nobody": NOBODY},
-            )
-            for digest, party in cursor.fetchall():
-                found[digest].add(party)
+        valid, moments = _valid(known_at)
+        for digest, party in together((_PARTIES.format(valid=valid), [uuids(digests), NOBODY, *moments]))[0]:
+            found[digest].add(party)
     return found
 
 
@@ -100,12 +90,7 @@ def members_of(parties: Collection[UUID], *, known_at: datetime | None = None) -
     """Party -> the digests that it holds."""
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
     if parties:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "select p.party_id, p.digest from consent_party p "
-                f"where p.party_id = any(%(parties)s::uuid[]) and {_valid(known_at)}",
-                {"parties": list(parties), "known_at": known_at},
-            )
-            for party, digest in cursor.fetchall():
-                found[party].add(digest)
+        valid, moments = _valid(known_at)
+        for party, digest in together((_MEMBERS.format(valid=valid), [uuids(parties), *moments]))[0]:
+            found[party].add(digest)
     return found

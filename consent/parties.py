@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
-
+from cdp.arrays import uuids
+from cdp.database.together import execute, together
 from consent import ledger, locks, states
 
 _CLOSE = """
@@ -47,11 +47,9 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
     known[ledger.NOBODY] = unowned or set()
     opened = [(party, digest) for party, digests in wanted.items() for digest in digests - known.get(party, set())]
     closed = [(party, digest) for party, digests in wanted.items() for digest in known.get(party, set()) - digests]
-    with connection.cursor() as cursor:
-        if closed:
-            cursor.execute(_CLOSE, [at, [party for party, _ in closed], [digest for _, digest in closed]])
-        if opened:
-            cursor.execute(_OPEN, [at, [party for party, _ in opened], [digest for _, digest in opened]])
+    for statement, rows in ((_CLOSE, closed), (_OPEN, opened)):
+        if rows:
+            execute(statement, [at, *map(uuids, zip(*rows, strict=True))])
     touched = {party for party, _ in (*opened, *closed)}
     if ledger.NOBODY in touched:
         touched |= _company({digest for party, digest in (*opened, *closed) if party == ledger.NOBODY})
@@ -61,6 +59,4 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
 
 def _company(digests: Collection[UUID]) -> set[UUID]:
     """The parties of all subjects of the entries that name one of these digests: who counts there has changed."""
-    with connection.cursor() as cursor:
-        cursor.execute(_COMPANY, [ledger.NOBODY, list(digests)])
-        return {party for (party,) in cursor.fetchall()}
+    return {party for (party,) in together((_COMPANY, [ledger.NOBODY, uuids(digests)]))[0]}

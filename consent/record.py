@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.db import connection
-
 from cdp import audit, outbox
+from cdp.database.together import together
 from cdp.ids import uuid7
 from cdp.vault import keys
 from cdp.vault.aad import aad
@@ -163,9 +162,7 @@ def _insert(distinct: dict[UUID, Statement], actor: str, at: datetime) -> list[t
         )  # fmt: skip
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, columns)
-        return [(purpose, status, subjects) for purpose, status, subjects in cursor.fetchall()]
+    return [(purpose, status, subjects) for purpose, status, subjects in together((_INSERT, columns))[0]]
 
 
 def _tell(digests: Collection[UUID]) -> None:

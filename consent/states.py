@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from cdp.arrays import uuids
+from cdp.database.together import execute, together
 from consent import ledger, rules
 
 
@@ -53,19 +53,19 @@ def refresh(parties: Collection[UUID]) -> None:
         return
     rows = folded(parties)
     ids, purposes = [row.party_id for row in rows], [row.purpose for row in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(_DROP, [list(parties), ids, purposes])
-        if rows:
-            moments = ["{" + ",".join(it.astimezone(UTC).isoformat() for it in row.moments) + "}" for row in rows]
-            verdicts = ["{" + ",".join(map(str, row.verdicts)) + "}" for row in rows]
-            cursor.execute(_UPSERT, [ids, purposes, moments, verdicts])
+    execute(_DROP, [uuids(parties), ids, purposes])
+    if rows:
+        moments = ["{" + ",".join(it.astimezone(UTC).isoformat() for it in row.moments) + "}" for row in rows]
+        verdicts = ["{" + ",".join(map(str, row.verdicts)) + "}" for row in rows]
+        execute(_UPSERT, [ids, purposes, moments, verdicts])
 
 
 def stored(parties: Collection[UUID]) -> list[Row]:
     """The states of these parties as they are stored."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    (found,) = together(
+        (
             "select party_id, purpose, moments, verdicts from consent_state where party_id = any(%s::uuid[])",
-            [list(parties)],
+            [uuids(parties)],
         )
-        return [Row(*row) for row in cursor.fetchall()]
+    )
+    return [Row(*row) for row in found]

@@ -6,12 +6,27 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
+from cdp.arrays import uuids
+from cdp.database.together import execute, together
 from cdp.ids import uuid7
 from identity.assign import Assigned
 from identity.profilerows import Written
 
+_FOUNDERS = """
+SELECT id, founder, true FROM identity_profile WHERE id = ANY(%s::uuid[]) AND founder IS NOT NULL
+UNION ALL
+SELECT old_id, founder, false FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL
+"""
+_ANSWERS = """
+SELECT id FROM identity_profile WHERE id = %s UNION ALL SELECT new_id FROM identity_redirect WHERE old_id = %s LIMIT 1
+"""
+_INSERT = """
+INSERT INTO identity_merge (id, kind, profile_id, others, records, because, actor, at)
+SELECT n.id, n.kind, n.profile_id, n.others::uuid[], n.records::uuid[], n.because, %s, %s
+FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::jsonb[])
+     AS n(id, kind, profile_id, others, records, because)
+"""
 _REDIRECT = """
 INSERT INTO identity_redirect (old_id, new_id, founder) SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[])
 ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, founder = coalesce(excluded.founder, identity_redirect.founder)
@@ -22,15 +37,8 @@ def founders(profiles: Collection[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, U
     """The records with which these profiles began, and those of the ids that were merged into them."""
     if not profiles:
         return {}, {}
-    ids = sorted(profiles)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT id, founder, true FROM identity_profile WHERE id = ANY(%s::uuid[]) AND founder IS NOT NULL
-               UNION ALL
-               SELECT old_id, founder, false FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL""",
-            [ids, ids],
-        )
-        rows = cursor.fetchall()
+    ids = uuids(profiles)
+    (rows,) = together((_FOUNDERS, [ids, ids]))
     return {id: record for id, record, live in rows if live}, {id: record for id, record, live in rows if not live}
 
 
@@ -63,24 +71,23 @@ def write(
 def _redirect(parts: Sequence[Sequence[UUID]], assigned: Assigned, affected: set[UUID], rows: Written) -> None:
     """New redirects, and old ones to where their founding record is now, so that one step always leads to a live profile."""
     home = {record: id for id, part in zip(assigned.ids, parts, strict=True) for record in part}
-    with connection.cursor() as cursor:
-        if assigned.revived:
-            cursor.execute("DELETE FROM identity_redirect WHERE old_id = ANY(%s::uuid[])", [sorted(assigned.revived)])
-        cursor.execute(
-            "SELECT old_id, new_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[])", [sorted(affected)]
-        )
-        moves = {}
-        for old, new, founder in cursor.fetchall():
-            target = home.get(founder) or assigned.merged.get(new, new)
-            if target != new:
-                moves[old] = (target, founder)
-        for old, new in assigned.merged.items():
-            founder = rows.founders.get(old)
-            # A profile can be split and merged away at once: its id answers for its founding record.
-            moves[old] = (home.get(founder) or new if founder else new, founder)
-        if moves:
-            targets = [target for target, _ in moves.values()]
-            cursor.execute(_REDIRECT, [list(moves), targets, [founder for _, founder in moves.values()]])
+    if assigned.revived:
+        execute("DELETE FROM identity_redirect WHERE old_id = ANY(%s::uuid[])", [uuids(assigned.revived)])
+    moves = {}
+    (known,) = together(
+        ("SELECT old_id, new_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[])", [uuids(affected)])
+    )
+    for old, new, founder in known:
+        target = home.get(founder) or assigned.merged.get(new, new)
+        if target != new:
+            moves[old] = (target, founder)
+    for old, new in assigned.merged.items():
+        founder = rows.founders.get(old)
+        # A profile can be split and merged away at once: its id answers for its founding record.
+        moves[old] = (home.get(founder) or new if founder else new, founder)
+    if moves:
+        targets = [target for target, _ in moves.values()]
+        execute(_REDIRECT, [list(moves), targets, [founder for _, founder in moves.values()]])
 
 
 def _because(
@@ -100,27 +107,18 @@ def _because(
 def _insert(
     acts: list[tuple[str, UUID, list[UUID], list[UUID], dict[str, object]]], *, at: datetime, actor: str
 ) -> list[UUID]:
-    ids = []
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY identity_merge (id, kind, profile_id, others, records, because, actor, at) FROM STDIN"
-        ) as copy,
-    ):
-        for kind, profile, others, moved, because in acts:
-            ids.append(uuid7())
-            copy.write_row((ids[-1], kind, profile, others, moved, msgspec.json.encode(because).decode(), actor, at))
+    ids = [uuid7() for _ in acts]
+    if acts:
+        kinds, profiles, others, moved, because = zip(*acts, strict=True)
+        # Lists of lists of different lengths are no array of PostgreSQL: the inner ones go as their text.
+        inner = [[uuids(it) for it in column] for column in (others, moved)]
+        told = [msgspec.json.encode(it).decode() for it in because]
+        execute(_INSERT, [actor, at, ids, list(kinds), list(profiles), *inner, told])
     return ids
 
 
 def resolve_id(profile_id: UUID) -> UUID | None:
     """The live profile that answers for an id: itself, or the one it was merged into; None for an id that never was, or
     whose records are all erased. One query: redirects are kept flat."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT id FROM identity_profile WHERE id = %s
-               UNION ALL SELECT new_id FROM identity_redirect WHERE old_id = %s LIMIT 1""",
-            [profile_id, profile_id],
-        )
-        row = cursor.fetchone()
-    return row[0] if row else None
+    (found,) = together((_ANSWERS, [profile_id, profile_id]))
+    return found[0][0] if found else None

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
 from cdp.catalogue import snapshot
+from cdp.database.together import execute, together
 from cdp.sources import lookup
 from identity import records, survivorship
 from identity.assign import Assigned
@@ -19,6 +19,21 @@ from identity.traits import Stamped, canonical
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
+# Locked in id order in one statement: whoever evaluates people does the same, so neither waits in a circle.
+_STORED = """
+SELECT id, facts::text, provenance::text, records, founder FROM identity_profile
+WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE
+"""
+_INSERT = """
+INSERT INTO identity_profile (id, facts, provenance, records, founder, version, updated_at)
+SELECT n.*, 1, %s FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[], %s::uuid[]) AS n
+"""
+_UPDATE = """
+UPDATE identity_profile p SET facts = n.facts, provenance = n.provenance, records = n.records, founder = n.founder,
+       version = p.version + 1, updated_at = %s
+FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[], %s::uuid[]) AS n(id, facts, provenance, records, founder)
+WHERE p.id = n.id
+"""
 STEWARD = UUID(int=0)  # the source of what is typed: none that sends data
 _declared: tuple[object, frozenset[str]] = (None, frozenset())
 
@@ -104,11 +119,12 @@ def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UU
         ):
             stale.append((id, part, gold))
     founders = result.founders | assigned.founders
-    _insert(made, {id: founder_of(founders.get(id), part, scene) for id, part, _ in made}, at=at)
-    _update(stale, {id: founder_of(founders.get(id), part, scene) for id, part, _ in stale}, at=at)
+    for statement, rows in ((_INSERT, made), (_UPDATE, stale)):
+        if rows:
+            began = [founder_of(founders.get(id), part, scene) for id, part, _ in rows]
+            execute(statement, [at, *_columns(rows), began])
     if result.gone:
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM identity_profile WHERE id = ANY(%s::uuid[])", [sorted(result.gone)])
+        execute("DELETE FROM identity_profile WHERE id = ANY(%s::uuid[])", [sorted(result.gone)])
     result.changed = {id for id, _, _ in (*made, *stale)}
     result.made = len(made)
     return result
@@ -125,16 +141,10 @@ def refresh(profile_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
 
 
 def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
-    """The rows, locked in id order in one statement: whoever evaluates people does the same, so neither waits in a circle."""
+    """The rows, locked."""
     if not ids:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT id, facts::text, provenance::text, records, founder FROM identity_profile
-               WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE""",
-            [ids],
-        )
-        return {row[0]: (_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in cursor.fetchall()}
+    return {row[0]: (_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in together((_STORED, [ids]))[0]}
 
 
 Row = tuple[UUID, Sequence[UUID], Golden]
@@ -147,36 +157,11 @@ def founder_of(known: UUID | None, part: Sequence[UUID], scene: Mapping[UUID, Re
     return min(part, key=lambda record: (scene[record].first_seen, scene[record].order))
 
 
-def _insert(rows: list[Row], founders: Mapping[UUID, UUID], *, at: datetime) -> None:
-    if not rows:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY identity_profile (id, facts, provenance, records, founder, version, updated_at) FROM STDIN"
-        ) as copy,
-    ):
-        for id, part, gold in rows:
-            facts, provenance = _encode(gold.facts).decode(), _encode(gold.provenance).decode()
-            copy.write_row((id, facts, provenance, len(part), founders[id], 1, at))
-
-
-def _update(rows: list[Row], founders: Mapping[UUID, UUID], *, at: datetime) -> None:
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE identity_profile p SET facts = n.facts, provenance = n.provenance, records = n.records, founder = n.founder,
-                      version = p.version + 1, updated_at = %s
-               FROM unnest(%s::uuid[], %s::jsonb[], %s::jsonb[], %s::int[], %s::uuid[])
-                    AS n(id, facts, provenance, records, founder)
-               WHERE p.id = n.id""",
-            [
-                at,
-                [id for id, _, _ in rows],
-                [_encode(gold.facts).decode() for _, _, gold in rows],
-                [_encode(gold.provenance).decode() for _, _, gold in rows],
-                [len(part) for _, part, _ in rows],
-                [founders[id] for id, _, _ in rows],
-            ],
-        )
+def _columns(rows: Sequence[Row]) -> list[list[Any]]:
+    """Ids, facts, provenance, numbers of records."""
+    return [
+        [id for id, _, _ in rows],
+        [_encode(gold.facts).decode() for _, _, gold in rows],
+        [_encode(gold.provenance).decode() for _, _, gold in rows],
+        [len(part) for _, part, _ in rows],
+    ]

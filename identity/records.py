@@ -1,16 +1,15 @@
 """Records in memory, and the SQL that loads and writes them in sets."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db import connection
 
 from cdp.arrays import uuids
-from cdp.database.together import together
+from cdp.database.together import execute, together
 from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
@@ -86,6 +85,32 @@ JOIN identity_record r USING (source_id, key_digest)
 LEFT JOIN identity_evidence e ON e.record_id = r.id AND e.kind = asked.kind AND e.digest = asked.digest
 """
 _EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence WHERE record_id = ANY(%s::uuid[])"
+_INSERT = """
+INSERT INTO identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes)
+SELECT n.id, n.source_id, n.key_kind, n.key_digest, n.profile_id, n.first_seen, n.facts, n.sealed,
+       ARRAY(SELECT jsonb_array_elements_text(n.attributes))
+FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::uuid[], %s::uuid[],
+            %s::timestamptz[], %s::jsonb[], %s::bytea[], %s::jsonb[])
+     AS n(id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes)
+"""
+_UPDATE = """
+UPDATE identity_record r SET facts = n.facts, sealed = n.sealed, first_seen = n.first_seen,
+       attributes = ARRAY(SELECT jsonb_array_elements_text(n.attributes))
+FROM unnest(%s::uuid[], %s::timestamptz[], %s::jsonb[], %s::bytea[], %s::jsonb[])
+     AS n(id, first_seen, facts, sealed, attributes) WHERE r.id = n.id
+"""
+_TYPED = """
+UPDATE identity_record r SET manual = n.manual FROM unnest(%s::uuid[], %s::bytea[]) AS n(id, manual) WHERE r.id = n.id
+"""
+_INSERT_EVIDENCE = """
+INSERT INTO identity_evidence (record_id, kind, digest, sealed, first_seen)
+SELECT * FROM unnest(%s::uuid[], %s::smallint[], %s::uuid[], %s::bytea[], %s::timestamptz[])
+"""
+_LOWER = """
+UPDATE identity_evidence e SET first_seen = n.at
+FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS n(record_id, digest, at)
+WHERE e.record_id = n.record_id AND e.digest = n.digest AND e.first_seen > n.at
+"""
 
 
 def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
@@ -167,63 +192,39 @@ def load_evidence(recs: Iterable[Rec]) -> None:
         by_record[record_id].evidence[digest] = (kind, first_seen)
 
 
-def _row(rec: Rec, key: Key, declared: frozenset[str]) -> tuple[Any, ...]:
-    blob = sealed.seal(key, rec.sealed, aad=aad("identity_record", rec.id, "sealed")) if rec.sealed else None
-    return _encode(rec.facts).decode(), blob, sorted(declared.intersection(rec.sealed))
-
-
-def insert(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> None:
-    """Writes new records. `declared`: names of traits that may stand in clear."""
-    if not recs:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(
-            "COPY identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes)"
-            " FROM STDIN"
-        ) as copy,
-    ):
-        for rec in recs:
-            head = (rec.id, rec.source_id, rec.key_kind, rec.key_digest, rec.profile_id, rec.first_seen)
-            copy.write_row((*head, *_row(rec, held[rec.id], declared)))
-
-
-def update(recs: list[Rec], held: dict[UUID, Key], declared: frozenset[str]) -> None:
-    """Writes traits and first_seen of known records."""
-    if not recs:
-        return
-    rows = [_row(rec, held[rec.id], declared) for rec in recs]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE identity_record r SET facts = n.facts, sealed = n.sealed, first_seen = n.first_seen,
-                      attributes = ARRAY(SELECT jsonb_array_elements_text(n.attributes))
-               FROM unnest(%s::uuid[], %s::jsonb[], %s::bytea[], %s::timestamptz[], %s::jsonb[])
-                    AS n(id, facts, sealed, first_seen, attributes) WHERE r.id = n.id""",
-            [
-                uuids(rec.id for rec in recs),
-                [row[0] for row in rows],
-                [row[1] for row in rows],
-                [rec.first_seen for rec in recs],
-                [_encode(row[2]).decode() for row in rows],
-            ],
+def _written(recs: Iterable[Rec], held: Mapping[UUID, Key], declared: frozenset[str]) -> list[list[Any]]:
+    """What is written of records, by column: first_seen, facts, sealed, names of sealed traits that may stand in clear."""
+    rows = []
+    for rec in recs:
+        blob = (
+            sealed.seal(held[rec.id], rec.sealed, aad=aad("identity_record", rec.id, "sealed")) if rec.sealed else None
         )
+        attributes = sorted(declared.intersection(rec.sealed))
+        rows.append((rec.first_seen, _encode(rec.facts).decode(), blob, _encode(attributes).decode()))
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def insert(recs: Sequence[Rec], held: Mapping[UUID, Key], declared: frozenset[str]) -> None:
+    """Writes new records. `declared`: names of traits that may stand in clear."""
+    if recs:
+        heads = ((rec.id, rec.source_id, rec.key_kind, rec.key_digest, rec.profile_id) for rec in recs)
+        columns = [list(column) for column in zip(*heads, strict=True)]
+        execute(_INSERT, [*columns, *_written(recs, held, declared)])
+
+
+def update(recs: Sequence[Rec], held: Mapping[UUID, Key], declared: frozenset[str]) -> None:
+    """Writes traits and first_seen of known records."""
+    if recs:
+        execute(_UPDATE, [[rec.id for rec in recs], *_written(recs, held, declared)])
 
 
 def update_manual(recs: Collection[Rec], held: Mapping[UUID, Key]) -> None:
     """Writes what a steward typed."""
-    rows = [
-        (
-            rec.id,
-            sealed.seal(held[rec.id], rec.manual, aad=aad("identity_record", rec.id, "manual")) if rec.manual else None,
-        )
+    blobs = [
+        sealed.seal(held[rec.id], rec.manual, aad=aad("identity_record", rec.id, "manual")) if rec.manual else None
         for rec in recs
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE identity_record r SET manual = n.manual
-               FROM unnest(%s::uuid[], %s::bytea[]) AS n(id, manual) WHERE r.id = n.id""",
-            [[id for id, _ in rows], [blob for _, blob in rows]],
-        )
+    execute(_TYPED, [[rec.id for rec in recs], blobs])
 
 
 def evidence_aad(record_id: UUID, digest: UUID) -> bytes:
@@ -231,28 +232,18 @@ def evidence_aad(record_id: UUID, digest: UUID) -> bytes:
     return aad("identity_evidence", f"{record_id}:{digest}", "sealed")
 
 
-def insert_evidence(rows: list[tuple[UUID, int, UUID, str, datetime]], held: dict[UUID, Key]) -> None:
+def insert_evidence(rows: Collection[tuple[UUID, int, UUID, str, datetime]], held: Mapping[UUID, Key]) -> None:
     """Writes new evidence (record, kind, digest, what the digest was made of, first seen), sealed."""
-    if not rows:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY identity_evidence (record_id, kind, digest, sealed, first_seen) FROM STDIN") as copy,
-    ):
-        for record_id, kind, digest, spelt, first_seen in rows:
-            blob = sealed.seal(held[record_id], spelt, aad=evidence_aad(record_id, digest))
-            copy.write_row((record_id, kind, digest, blob, first_seen))
+    if rows:
+        records, kinds, digests, _, times = map(list, zip(*rows, strict=True))
+        blobs = [
+            sealed.seal(held[record_id], spelt, aad=evidence_aad(record_id, digest))
+            for record_id, _, digest, spelt, _ in rows
+        ]
+        execute(_INSERT_EVIDENCE, [records, kinds, digests, blobs, times])
 
 
-def lower_evidence(rows: list[tuple[UUID, UUID, datetime]]) -> None:
+def lower_evidence(rows: Collection[tuple[UUID, UUID, datetime]]) -> None:
     """Sets first_seen of known evidence (record, digest, first seen) to an earlier time."""
-    if not rows:
-        return
-    records, digests, times = map(list, zip(*rows, strict=True))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """UPDATE identity_evidence e SET first_seen = n.at
-               FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS n(record_id, digest, at)
-               WHERE e.record_id = n.record_id AND e.digest = n.digest AND e.first_seen > n.at""",
-            [uuids(records), uuids(digests), times],
-        )
+    if rows:
+        execute(_LOWER, [list(column) for column in zip(*rows, strict=True)])

@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from cdp import outbox
 from cdp.arrays import uuids
+from cdp.database.together import execute, together
 from cdp.ids import uuid7
 from consent import parties
 from identity import history, profilerows, records, relink, rules
@@ -34,6 +33,9 @@ SELECT id FROM reach
 """
 _LINKS = "SELECT left_id, right_id, kind, weight, probability FROM identity_link WHERE left_id = ANY(%s::uuid[])"
 _CONSTRAINTS = "SELECT left_id, right_id, verdict FROM identity_constraint WHERE left_id = ANY(%s::uuid[])"
+_MOVE = """
+UPDATE identity_record r SET profile_id = n.profile_id FROM unnest(%s::uuid[], %s::uuid[]) AS n(id, profile_id) WHERE r.id = n.id
+"""
 
 
 @dataclass(slots=True)
@@ -65,9 +67,7 @@ def reach(start: Collection[UUID]) -> set[UUID]:
     """All records connected with these by links or must-links, themselves included."""
     if not start:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute(_REACH, [uuids(start)])
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in together((_REACH, [uuids(start)]))[0]}
 
 
 @dataclass(slots=True)
@@ -94,18 +94,17 @@ class Reasons:
 def reasons_of(recs: Collection[UUID]) -> Reasons:
     """All links and decisions among records."""
     found = Reasons()
-    with connection.cursor() as cursor:
-        cursor.execute(_LINKS, [uuids(recs)])
-        for left, right, kind, weight, probability in cursor.fetchall():
-            if probability is not None:
-                found.similar[left, right] = (weight, probability)
-                continue
-            found.shared[left, right].add(kind)
-            found.weights[left, right] += weight
-        cursor.execute(_CONSTRAINTS, [uuids(recs)])
-        for left, right, verdict in cursor.fetchall():
-            if left in recs and right in recs:
-                (found.must if verdict == "must_link" else found.cannot).add((left, right))
+    ids = uuids(recs)
+    links, constraints = together((_LINKS, [ids]), (_CONSTRAINTS, [ids]))
+    for left, right, kind, weight, probability in links:
+        if probability is not None:
+            found.similar[left, right] = (weight, probability)
+            continue
+        found.shared[left, right].add(kind)
+        found.weights[left, right] += weight
+    for left, right, verdict in constraints:
+        if left in recs and right in recs:
+            (found.must if verdict == "must_link" else found.cannot).add((left, right))
     return found
 
 
@@ -226,12 +225,7 @@ def _move(parts: list[list[UUID]], assigned: Assigned, scene: dict[UUID, Rec]) -
                 scene[record].profile_id = id
                 moved.append(record)
     if moved:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                """UPDATE identity_record r SET profile_id = n.profile_id
-                   FROM unnest(%s::uuid[], %s::uuid[]) AS n(id, profile_id) WHERE r.id = n.id""",
-                [uuids(moved), [scene[record].profile_id for record in moved]],
-            )
+        execute(_MOVE, [moved, [scene[record].profile_id for record in moved]])
     return moved
 
 

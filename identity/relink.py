@@ -4,12 +4,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from cdp.arrays import uuids
+from cdp.database.together import execute, together
 from identity import records, rules
 from identity.records import Rec
 
@@ -21,7 +19,17 @@ SELECT d.digest, e.record_id, e.kind, e.first_seen FROM unnest(%s::uuid[]) AS d(
 CROSS JOIN LATERAL (SELECT record_id, kind, first_seen FROM identity_evidence
                     WHERE digest = d.digest LIMIT {rules.MOST_HOLDERS + 1}) e
 """
+_HAVING = "SELECT DISTINCT record_id FROM identity_evidence WHERE digest = ANY(%s::uuid[])"
+_RETIRED = "SELECT digest FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[])"
 _LINKS = "SELECT digest, left_id, right_id, weight FROM identity_link WHERE digest = ANY(%s::uuid[])"
+_DROP = """
+DELETE FROM identity_link l USING unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS o(digest, left_id, right_id)
+WHERE l.digest = o.digest AND l.left_id = o.left_id AND l.right_id = o.right_id
+"""
+_INSERT = """
+INSERT INTO identity_link (left_id, right_id, rule, kind, digest, weight)
+SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::smallint[], %s::uuid[], %s::float8[])
+"""
 _RETIRE = """
 INSERT INTO identity_retiredvalue (kind, digest, reason, holders)
 SELECT * FROM unnest(%s::int[], %s::uuid[], %s::text[], %s::int[])
@@ -45,27 +53,22 @@ def retired(digests: Collection[UUID]) -> set[UUID]:
     """Those of the digests that link nobody."""
     if not digests:
         return set()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT digest FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[])", [uuids(digests)])
-        return {row[0] for row in cursor.fetchall()}
+    return {row[0] for row in together((_RETIRED, [uuids(digests)]))[0]}
 
 
 def retire(rows: Iterable[tuple[int, UUID, str, int]]) -> None:
     """Retires values (kind, digest, reason, how many more records hold them), or counts their new holders."""
     rows = sorted(rows, key=lambda row: row[1])
     if rows:
-        with connection.cursor() as cursor:
-            cursor.execute(_RETIRE, [list(column) for column in zip(*rows, strict=True)])
+        execute(_RETIRE, [list(column) for column in zip(*rows, strict=True)])
 
 
 def holders_of(digests: Collection[UUID]) -> Holders:
     """The stored holders of values, at most one more of each than a value may have."""
     found: Holders = defaultdict(dict)
     if digests:
-        with connection.cursor() as cursor:
-            cursor.execute(_HOLDERS, [uuids(digests)])
-            for digest, record_id, kind, first_seen in cursor.fetchall():
-                found[digest][record_id] = (kind, first_seen)
+        for digest, record_id, kind, first_seen in together((_HOLDERS, [uuids(digests)]))[0]:
+            found[digest][record_id] = (kind, first_seen)
     return found
 
 
@@ -73,11 +76,7 @@ def having(digests: Collection[UUID], known: dict[UUID, Rec]) -> dict[UUID, Rec]
     """All records that hold one of these values, from memory where they are known."""
     if not digests:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT record_id FROM identity_evidence WHERE digest = ANY(%s::uuid[])", [uuids(digests)]
-        )
-        ids = {row[0] for row in cursor.fetchall()}
+    ids = {row[0] for row in together((_HAVING, [uuids(digests)]))[0]}
     return {id: known[id] for id in ids & known.keys()} | records.by_id(ids - known.keys())
 
 
@@ -111,17 +110,12 @@ def relink(holders: Holders, known: dict[UUID, Rec]) -> Relinked:
 
 
 def _write(wanted: dict[tuple[UUID, UUID, UUID], tuple[int, float]], digests: list[UUID], result: Relinked) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_LINKS, [uuids(digests)])
-        stored = {(digest, left, right): weight for digest, left, right, weight in cursor.fetchall()}
-        old = [key for key, weight in stored.items() if key not in wanted or wanted[key][1] != weight]
-        if old:
-            cursor.execute(
-                """DELETE FROM identity_link l USING unnest(%s::uuid[], %s::uuid[], %s::uuid[]) AS o(digest, left_id, right_id)
-                   WHERE l.digest = o.digest AND l.left_id = o.left_id AND l.right_id = o.right_id""",
-                [uuids(column) for column in zip(*old, strict=True)],
-            )
-            result.touched |= {record for _, left, right in old for record in (left, right)}
+    (found,) = together((_LINKS, [uuids(digests)]))
+    stored = {(digest, left, right): weight for digest, left, right, weight in found}
+    old = [key for key, weight in stored.items() if key not in wanted or wanted[key][1] != weight]
+    if old:
+        execute(_DROP, [uuids(column) for column in zip(*old, strict=True)])
+        result.touched |= {record for _, left, right in old for record in (left, right)}
     rows = [(key, wanted[key]) for key in wanted if stored.get(key) != wanted[key][1]]
     insert((left, right, kind, digest, weight) for (digest, left, right), (kind, weight) in rows)
     result.made, result.withdrawn = len(rows), len(old)
@@ -130,12 +124,6 @@ def _write(wanted: dict[tuple[UUID, UUID, UUID], tuple[int, float]], digests: li
 def insert(rows: Iterable[tuple[UUID, UUID, int, UUID, float]]) -> None:
     """Writes links (left, right, kind, digest, weight)."""
     rows = list(rows)
-    if not rows:
-        return
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY identity_link (left_id, right_id, rule, kind, digest, weight) FROM STDIN") as copy,
-    ):
-        for left, right, kind, digest, weight in rows:
-            row: tuple[Any, ...] = (left, right, f"same_{rules.LABELS[kind]}", kind, digest, weight)
-            copy.write_row(row)
+    if rows:
+        left, right, kinds, digests, weights = map(list, zip(*rows, strict=True))
+        execute(_INSERT, [left, right, [f"same_{rules.LABELS[kind]}" for kind in kinds], kinds, digests, weights])

@@ -10,13 +10,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from cdp.database.together import together
+from cdp.database.together import execute, together
 
 CHANNEL = "cdp_changed"
 # A profile's own golden record, identifiers or consents moved: its events are the same as before, unless its records are not.
 WITHOUT_EVENTS = frozenset({"identity", "consent"})
 
 _CHANGED = "INSERT INTO outbox_change (profile_id, reason) SELECT unnest(%s::uuid[]), %s"
+_SPOKEN = (f"SELECT pg_notify('{CHANNEL}', '')", [])
 _HAPPENED = """
 INSERT INTO outbox_happening (record_id, event, occurred, facts, at)
 SELECT t.*, coalesce(%s, now()) FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[]) AS t
@@ -55,9 +56,7 @@ def changed(profile_ids: Iterable[UUID], *, reason: str) -> None:
     ids = list(dict.fromkeys(profile_ids))
     if not ids:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_CHANGED, [ids, reason])
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    together((_CHANGED, [ids, reason]), _SPOKEN)
 
 
 def happened(events: Sequence[Happened], *, since: datetime | None = None) -> None:
@@ -66,9 +65,7 @@ def happened(events: Sequence[Happened], *, since: datetime | None = None) -> No
     if not events:
         return
     records, names, times, facts, _ = zip(*events, strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(_HAPPENED, [since, list(records), list(names), list(times), list(facts)])
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+    together((_HAPPENED, [since, list(records), list(names), list(times), list(facts)]), _SPOKEN)
 
 
 @dataclass(slots=True)
@@ -109,5 +106,4 @@ def tell(topic: str, messages: Iterable[tuple[UUID, Mapping[str, Any]]]) -> None
     if not rows:
         return
     keys, payloads = [key for key, _ in rows], [json.dumps(payload) for _, payload in rows]
-    with connection.cursor() as cursor:
-        cursor.execute(_TELL, [topic, keys, payloads])
+    execute(_TELL, [topic, keys, payloads])

@@ -60,9 +60,8 @@ def create(record_ids: Sequence[UUID]) -> dict[UUID, Key]:
         kek = epochs.current()
         made = {id: Key(secrets.token_bytes(KEY_BYTES), kek.epoch) for id in missing}
         wrapped = [kek.seal(made[id].raw, aad=_place(id)) for id in missing]
-        with connections[VAULT].cursor() as cursor:
-            cursor.execute(_CREATE, [missing, [kek.epoch] * len(missing), wrapped])
-            won = {row[0] for row in cursor.fetchall()}
+        statement = (_CREATE, [missing, [kek.epoch] * len(missing), wrapped])
+        won = {row[0] for row in together(statement, using=VAULT)[0]}
         fresh = {id: made[id] for id in won}
         if len(won) < len(missing):
             fresh |= _read([id for id in missing if id not in won])
