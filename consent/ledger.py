@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cdp.arrays import uuids
 from cdp.database.together import together
+from consent import locks
 from consent.rules import EVERY, Entry
 
 # The party of digests that are nobody's own: identifiers shared by too many to tell who is meant (see `parties.regroup`).
@@ -19,6 +20,7 @@ select e.id, e.purpose, e.status, e.effective_from, e.expires_at, array(
 from consent_ledgerentry e
 where e.id in (select entry_id from consent_subject where digest = any(%s::uuid[]))
 """
+_BASIS = "select basis from consent_purpose where key = %s"
 _SPEAKS = "select exists (select from consent_ledgerentry where purpose = any(%s::text[]))"
 _NOBODYS = "select digest from consent_party where party_id = %s and valid_to is null and digest = any(%s::uuid[])"
 _PARTIES = (
@@ -27,9 +29,11 @@ _PARTIES = (
 _MEMBERS = "select p.party_id, p.digest from consent_party p where p.party_id = any(%s::uuid[]) and {valid}"
 
 
-def speaks_of(purpose: str) -> bool:
-    """Whether the ledger has any entry about a purpose, or about every purpose. One index look-up."""
-    return bool(together((_SPEAKS, [[purpose, EVERY]]))[0][0][0])
+def basis_of(purpose: str) -> tuple[str | None, bool]:
+    """The legal basis of a purpose, None where it is not defined; whether the ledger has any entry about it or about every
+    purpose. Index look-ups in one round trip."""
+    defined, ((spoken,),) = together((_BASIS, [purpose]), (_SPEAKS, [[purpose, EVERY]]))
+    return (defined[0][0] if defined else None), spoken
 
 
 def entries_of(
@@ -84,6 +88,16 @@ def parties_of(digests: Collection[UUID], *, known_at: datetime | None = None) -
         for digest, party in together((_PARTIES.format(valid=valid), [uuids(digests), NOBODY, *moments]))[0]:
             found[digest].add(party)
     return found
+
+
+def locked(parties: Collection[UUID], digests: Collection[UUID]) -> tuple[dict[UUID, set[UUID]], set[UUID]]:
+    """Takes the lock of people: `members_of` and `nobody_of` as they are from then on. One round trip."""
+    now, _ = _valid(None)
+    held, free = locks.take((_MEMBERS.format(valid=now), [uuids(parties)]), (_NOBODYS, [NOBODY, uuids(digests)]))
+    found: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    for party, digest in held:
+        found[party].add(digest)
+    return found, {digest for (digest,) in free}
 
 
 def members_of(parties: Collection[UUID], *, known_at: datetime | None = None) -> dict[UUID, set[UUID]]:

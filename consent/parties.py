@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cdp.arrays import uuids
 from cdp.database.together import execute, together
-from consent import ledger, locks, states
+from consent import ledger, states
 
 _CLOSE = """
 update consent_party p set valid_to = %s
@@ -38,13 +38,12 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
     brought up to date; telling others (`outbox.changed`) is the caller's, who knows of merges and splits."""
     if not parties and not nobody:
         return
-    locks.take()
     wanted = {party: set(digests) for party, digests in parties.items()}
-    known = ledger.members_of([*wanted, ledger.NOBODY] if nobody else wanted.keys())
-    somebody = set().union(*wanted.values()) - set(nobody)
-    unowned = known.get(ledger.NOBODY) if nobody else ledger.nobody_of(somebody)
-    wanted[ledger.NOBODY] = ((unowned or set()) | set(nobody)) - somebody
-    known[ledger.NOBODY] = unowned or set()
+    asked = set().union(*wanted.values())
+    somebody = asked - set(nobody)
+    known, unowned = ledger.locked(wanted, asked.union(nobody))
+    wanted[ledger.NOBODY] = (unowned | set(nobody)) - somebody
+    known[ledger.NOBODY] = unowned
     opened = [(party, digest) for party, digests in wanted.items() for digest in digests - known.get(party, set())]
     closed = [(party, digest) for party, digests in wanted.items() for digest in known.get(party, set()) - digests]
     for statement, rows in ((_CLOSE, closed), (_OPEN, opened)):
@@ -54,7 +53,7 @@ def regroup(parties: Mapping[UUID, Collection[UUID]], *, at: datetime, nobody: C
     if ledger.NOBODY in touched:
         touched |= _company({digest for party, digest in (*opened, *closed) if party == ledger.NOBODY})
         touched.discard(ledger.NOBODY)
-    states.refresh(touched)
+    states.refresh(touched, known={party: wanted[party] for party in touched & wanted.keys()})
 
 
 def _company(digests: Collection[UUID]) -> set[UUID]:

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from consent import ledger, rules
-from consent.models import Purpose
 from consent.rules import Bit, Decision, Entry
 
 __all__ = ["Decision", "flips_sql", "permits", "permits_many", "permits_profiles", "permitted_sql"]
@@ -30,12 +29,12 @@ def permits_many(
     basis: str | None = None,
     known_at: datetime | None = None,
 ) -> list[Decision]:
-    """`permits` for many people at once, in their order. At most five queries; two where nobody ever spoke of the purpose,
-    as for most purposes that need no consent."""
-    own = _basis(purpose)
+    """`permits` for many people at once, in their order. At most four round trips; one where nobody ever spoke of the
+    purpose, as for most purposes that need no consent."""
+    own, spoken = ledger.basis_of(purpose)
     if own is None:
         return [rules.UNKNOWN] * len(asks)
-    if not ledger.speaks_of(purpose):
+    if not spoken:
         return [_answer({}, frozenset(), purpose, at, basis or own)] * len(asks)
     asked = [frozenset(ask) for ask in asks]
     distinct = set(asked)  # a batch holds many events of one person
@@ -101,7 +100,7 @@ def _bits_sql(purpose: str, at: datetime, column: str) -> tuple[str, list[Any]]:
 
 
 def _basis(purpose: str) -> str | None:
-    return Purpose.objects.filter(key=purpose).values_list("basis", flat=True).first()
+    return ledger.basis_of(purpose)[0]
 
 
 def _person(ask: frozenset[UUID], held_by: dict[UUID, set[UUID]], members: dict[UUID, set[UUID]]) -> frozenset[UUID]:

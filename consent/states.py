@@ -1,6 +1,6 @@
 """States: the fold of each party's ledger, stored so that segments and lists can join it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -33,9 +33,10 @@ delete from consent_state s where s.party_id = any(%s::uuid[]) and not exists (
 """
 
 
-def folded(parties: Collection[UUID]) -> list[Row]:
-    """What the states of these parties must be. Two queries."""
-    members = ledger.members_of(parties)
+def folded(parties: Collection[UUID], *, known: Mapping[UUID, Collection[UUID]] | None = None) -> list[Row]:
+    """What the states of these parties must be. One query; one more where the digests of some are not `known`."""
+    known = known or {}
+    members = {**known, **ledger.members_of([party for party in parties if party not in known])}
     found = ledger.entries_of(set().union(*members.values()) if members else set())
     rows = []
     for party, digests in members.items():
@@ -47,11 +48,12 @@ def folded(parties: Collection[UUID]) -> list[Row]:
     return rows
 
 
-def refresh(parties: Collection[UUID]) -> None:
-    """Brings the states of these parties up to date, in the caller's transaction, under the lock of people."""
+def refresh(parties: Collection[UUID], *, known: Mapping[UUID, Collection[UUID]] | None = None) -> None:
+    """Brings the states of these parties up to date, in the caller's transaction, under the lock of people. `known`: the
+    digests of some of them, as they are now."""
     if not parties:
         return
-    rows = folded(parties)
+    rows = folded(parties, known=known)
     ids, purposes = [row.party_id for row in rows], [row.purpose for row in rows]
     execute(_DROP, [uuids(parties), ids, purposes])
     if rows:

@@ -42,7 +42,7 @@ def erase(record_ids: Sequence[UUID], *, at: datetime | None = None) -> int:
         near |= {row[0] for row in cursor.fetchall()}
         digests, shared = _release(sorted(set(evidence)))
     known: dict[UUID, Rec] = {}
-    linked = relink.relink(relink.holders_of(digests), known)
+    linked = relink.relink(relink.holders_of(digests)[0], known)
     alike = _forget(ids, relink.having(shared - linked.gone, known), at=at)
     start = (near | linked.touched | alike) - set(ids)
     done = regroup.regroup(known, start, (), regrouped=start, at=at, actor="erasure")

@@ -1,8 +1,9 @@
 """What became of profile ids: redirects that answer for ever, and the history of merges and splits."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -13,11 +14,7 @@ from cdp.ids import uuid7
 from identity.assign import Assigned
 from identity.profilerows import Written
 
-_FOUNDERS = """
-SELECT id, founder, true FROM identity_profile WHERE id = ANY(%s::uuid[]) AND founder IS NOT NULL
-UNION ALL
-SELECT old_id, founder, false FROM identity_redirect WHERE new_id = ANY(%s::uuid[]) AND founder IS NOT NULL
-"""
+REDIRECTS = "SELECT old_id, new_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[])"
 _ANSWERS = """
 SELECT id FROM identity_profile WHERE id = %s UNION ALL SELECT new_id FROM identity_redirect WHERE old_id = %s LIMIT 1
 """
@@ -33,13 +30,12 @@ ON CONFLICT (old_id) DO UPDATE SET new_id = excluded.new_id, founder = coalesce(
 """
 
 
-def founders(profiles: Collection[UUID]) -> tuple[dict[UUID, UUID], dict[UUID, UUID]]:
-    """The records with which these profiles began, and those of the ids that were merged into them."""
-    if not profiles:
-        return {}, {}
-    ids = uuids(profiles)
-    (rows,) = together((_FOUNDERS, [ids, ids]))
-    return {id: record for id, record, live in rows if live}, {id: record for id, record, live in rows if not live}
+class Redirect(NamedTuple):
+    """An id that was merged away (a row of REDIRECTS), and the record with which it began, if that is known."""
+
+    old_id: UUID
+    new_id: UUID
+    founder: UUID | None
 
 
 def write(
@@ -47,15 +43,17 @@ def write(
     assigned: Assigned,
     before: Mapping[UUID, UUID],
     rows: Written,
+    redirects: Iterable[Redirect],
     reasons: Mapping[tuple[UUID, UUID], list[str]],
     *,
     at: datetime,
     actor: str,
 ) -> list[UUID]:
-    """Redirects and history of one regrouping; the ids of the history rows, in order."""
+    """Redirects and history of one regrouping; the ids of the history rows, in order. `redirects`: those to the profiles of
+    `before`."""
     if not (assigned.merged or assigned.split or assigned.revived):
         return []
-    _redirect(parts, assigned, set(before.values()), rows)
+    _redirect(parts, assigned, redirects, rows)
     acts = []
     for id, part in zip(assigned.ids, parts, strict=True):
         others = sorted(old for old, new in assigned.merged.items() if new == id)
@@ -68,18 +66,17 @@ def write(
     return _insert(acts, at=at, actor=actor)
 
 
-def _redirect(parts: Sequence[Sequence[UUID]], assigned: Assigned, affected: set[UUID], rows: Written) -> None:
+def _redirect(
+    parts: Sequence[Sequence[UUID]], assigned: Assigned, redirects: Iterable[Redirect], rows: Written
+) -> None:
     """New redirects, and old ones to where their founding record is now, so that one step always leads to a live profile."""
     home = {record: id for id, part in zip(assigned.ids, parts, strict=True) for record in part}
     if assigned.revived:
         execute("DELETE FROM identity_redirect WHERE old_id = ANY(%s::uuid[])", [uuids(assigned.revived)])
     moves = {}
-    (known,) = together(
-        ("SELECT old_id, new_id, founder FROM identity_redirect WHERE new_id = ANY(%s::uuid[])", [uuids(affected)])
-    )
-    for old, new, founder in known:
-        target = home.get(founder) or assigned.merged.get(new, new)
-        if target != new:
+    for old, new, founder in redirects:
+        target = (founder and home.get(founder)) or assigned.merged.get(new, new)
+        if target != new and old not in assigned.revived:
             moves[old] = (target, founder)
     for old, new in assigned.merged.items():
         founder = rows.founders.get(old)

@@ -4,7 +4,7 @@ In two steps, so that little happens under the lock: `begin` says which records 
 decides. What a caller writes of known records it can write in between.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -79,7 +79,6 @@ def settle(begun: Begun, *, at: datetime, actor: str = "pipeline") -> list[Resol
     whose = {place: (it.id, it.profile_id) for place, it in known.items()}
     changed: set[UUID] = set()
     if dirty:
-        locks.take()
         stored = _stored(dirty)
         settled, changed = _settle(dirty, stored, begun.drafts, at=at, actor=actor)
         whose |= {place: (rec.id, rec.profile_id) for place, rec in settled.items()}
@@ -104,9 +103,10 @@ def _is_news(one: Folded, known: Glimpse | None) -> bool:
     return False
 
 
-def _stored(places: Iterable[Place]) -> dict[Place, Rec]:
-    """The stored records at these places, opened, with their evidence."""
-    found = records.by_place(list(places))
+def _stored(places: Collection[Place]) -> dict[Place, Rec]:
+    """Takes the lock; the stored records at these places as they are from then on, opened, with their evidence."""
+    (rows,) = locks.take(records.at_places(places))
+    found = {rec.order: rec for rec in records.opened_all(rows)}
     records.load_evidence(found.values())
     return found
 
@@ -141,15 +141,16 @@ def _settle(
     relink.retire((kind, digest, "junk", count) for digest, (kind, count) in news.junk.items())
 
     ask = news.ask - news.junk.keys()
-    dead = relink.retired(ask)
+    holders, dead = relink.holders_of(ask)
     _count_more(dead, news)
-    holders = relink.holders_of(ask - dead)
     memory = {rec.id: rec for rec in recs.values()}
     linked = relink.relink(holders, memory)
     alike = _alike(memory, recs.values(), linked, at=at)
     start = news.start | linked.touched | alike.touched
     alone = [rec.id for rec in news.new if rec.id not in start]
-    result = regroup.regroup(memory, start, alone, regrouped=news.regrouped | linked.freed, at=at, actor=actor)
+    result = regroup.regroup(
+        memory, start, alone, regrouped=news.regrouped | linked.freed, at=at, actor=actor, prepared=alike.prepared
+    )
     _record(news, linked, alike, result)
     return recs, result.changed
 

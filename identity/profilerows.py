@@ -3,13 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from cdp.arrays import uuids
 from cdp.catalogue import snapshot
-from cdp.database.together import execute, together
+from cdp.database.together import Rows, execute, together
 from cdp.sources import lookup
 from identity import records, survivorship
 from identity.assign import Assigned
@@ -19,8 +20,9 @@ from identity.traits import Stamped, canonical
 
 _decode = msgspec.json.decode
 _encode = msgspec.json.encode
-# Locked in id order in one statement: whoever evaluates people does the same, so neither waits in a circle.
-_STORED = """
+# What `Stored.of` reads. Locked in id order in one statement: whoever evaluates people does the same, so neither waits in a
+# circle.
+STORED = """
 SELECT id, facts::text, provenance::text, records, founder FROM identity_profile
 WHERE id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE
 """
@@ -36,6 +38,20 @@ WHERE p.id = n.id
 """
 STEWARD = UUID(int=0)  # the source of what is typed: none that sends data
 _declared: tuple[object, frozenset[str]] = (None, frozenset())
+
+
+class Stored(NamedTuple):
+    """A profile's row as it is. `founder`: the record with which it began."""
+
+    facts: Any
+    provenance: Any
+    records: int
+    founder: UUID | None
+
+    @classmethod
+    def of(cls, rows: Rows) -> "dict[UUID, Stored]":
+        """By profile."""
+        return {row[0]: cls(_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in rows}
 
 
 @dataclass(slots=True)
@@ -97,25 +113,32 @@ def goldens(parts: Sequence[Sequence[UUID]], scene: Mapping[UUID, Rec]) -> list[
     ]
 
 
-def write(parts: Sequence[Sequence[UUID]], assigned: Assigned, scene: Mapping[UUID, Rec], *, at: datetime) -> Written:
-    """Makes the profile rows equal to these parts: new rows, rows whose golden record or size differs, merged-away rows."""
+def write(
+    parts: Sequence[Sequence[UUID]],
+    assigned: Assigned,
+    scene: Mapping[UUID, Rec],
+    stored: Mapping[UUID, Stored],
+    *,
+    at: datetime,
+) -> Written:
+    """Makes the profile rows equal to these parts: new rows, rows whose golden record or size differs, merged-away rows.
+    `stored`: the rows of all profiles that are concerned."""
     result = Written(gone=set(assigned.merged))
     made: list[Row] = []
     known: list[Row] = []
     new = assigned.made | assigned.revived
     for id, part, gold in zip(assigned.ids, parts, goldens(parts, scene), strict=True):
         (made if id in new else known).append((id, part, gold))
-    stored = _stored([id for id, _, _ in known] + sorted(result.gone))
-    result.founders = {id: row[3] for id, row in stored.items()}
+    result.founders = {id: row.founder for id, row in stored.items()}
     stale = []
     for id, part, gold in known:
         row = stored.get(id)
         if row is None:
             made.append((id, part, gold))
         elif (
-            row[2] != len(part)
-            or row[3] not in part
-            or canonical([gold.facts, gold.provenance]) != canonical([row[0], row[1]])
+            row.records != len(part)
+            or row.founder not in part
+            or canonical([gold.facts, gold.provenance]) != canonical([row.facts, row.provenance])
         ):
             stale.append((id, part, gold))
     founders = result.founders | assigned.founders
@@ -137,14 +160,8 @@ def refresh(profile_ids: Collection[UUID], *, at: datetime) -> set[UUID]:
     for rec in scene.values():
         if rec.profile_id is not None:
             parts.setdefault(rec.profile_id, []).append(rec.id)
-    return write(list(parts.values()), Assigned(ids=list(parts)), scene, at=at).changed
-
-
-def _stored(ids: list[UUID]) -> dict[UUID, tuple[Any, Any, int, UUID | None]]:
-    """The rows, locked."""
-    if not ids:
-        return {}
-    return {row[0]: (_decode(row[1]), _decode(row[2]), row[3], row[4]) for row in together((_STORED, [ids]))[0]}
+    stored = Stored.of(together((STORED, [uuids(parts)]))[0])
+    return write(list(parts.values()), Assigned(ids=list(parts)), scene, stored, at=at).changed
 
 
 Row = tuple[UUID, Sequence[UUID], Golden]

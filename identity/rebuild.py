@@ -158,7 +158,7 @@ def _relink(digests: list[UUID], at: datetime) -> int:
             "DELETE FROM identity_retiredvalue WHERE digest = ANY(%s::uuid[]) AND reason = 'shared'", [list(before)]
         )
         known: dict[UUID, Rec] = {}
-        done = relink.relink(relink.holders_of(set(digests) - relink.retired(digests)), known)
+        done = relink.relink(relink.holders_of(digests)[0], known)
         cursor.execute(
             """UPDATE identity_retiredvalue v
                SET holders = (SELECT count(*) FROM identity_evidence e WHERE e.digest = v.digest)

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from cdp.arrays import uuids
-from cdp.database.together import execute, together
+from cdp.database.together import Rows, Statement, execute, together
 from cdp.vault import keys, sealed
 from cdp.vault.aad import aad
 from cdp.vault.cipher import Key
@@ -84,7 +84,10 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::smallint[], %s::uuid[]) WITH ORDINALITY
 JOIN identity_record r USING (source_id, key_digest)
 LEFT JOIN identity_evidence e ON e.record_id = r.id AND e.kind = asked.kind AND e.digest = asked.digest
 """
-_EVIDENCE = "SELECT record_id, digest, kind, first_seen FROM identity_evidence WHERE record_id = ANY(%s::uuid[])"
+_EVIDENCE = """
+SELECT e.record_id, e.digest, e.kind, e.first_seen, r.digest IS NOT NULL FROM identity_evidence e
+LEFT JOIN identity_retiredvalue r ON r.digest = e.digest WHERE e.record_id = ANY(%s::uuid[])
+"""
 _INSERT = """
 INSERT INTO identity_record (id, source_id, key_kind, key_digest, profile_id, first_seen, facts, sealed, attributes)
 SELECT n.id, n.source_id, n.key_kind, n.key_digest, n.profile_id, n.first_seen, n.facts, n.sealed,
@@ -115,20 +118,23 @@ WHERE e.record_id = n.record_id AND e.digest = n.digest AND e.first_seen > n.at
 
 def by_id(ids: Collection[UUID]) -> dict[UUID, Rec]:
     """The records with these ids, opened. One query, one more to the vault for keys not remembered."""
-    return {rec.id: rec for rec in _load(_BY_ID, [uuids(ids)])} if ids else {}
+    return {rec.id: rec for rec in opened_all(together(with_ids(ids))[0])} if ids else {}
+
+
+def with_ids(ids: Iterable[UUID]) -> Statement:
+    """What `opened_all` reads, of records with these ids."""
+    return _BY_ID, [uuids(ids)]
 
 
 def by_profile(ids: Collection[UUID]) -> dict[UUID, Rec]:
     """The records of these profiles, opened."""
-    return {rec.id: rec for rec in _load(_BY_PROFILE, [uuids(ids)])} if ids else {}
+    return {rec.id: rec for rec in opened_all(together((_BY_PROFILE, [uuids(ids)]))[0])} if ids else {}
 
 
-def by_place(places: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Rec]:
-    """The records at these (source, key digest), opened."""
-    if not places:
-        return {}
+def at_places(places: Collection[tuple[UUID, UUID]]) -> Statement:
+    """What `opened_all` reads, of records at these (source, key digest)."""
     sources, digests = zip(*places, strict=True)
-    return {rec.order: rec for rec in _load(_BY_PLACE, [uuids(sources), uuids(digests)])}
+    return _BY_PLACE, [uuids(sources), uuids(digests)]
 
 
 class Glimpse(NamedTuple):
@@ -157,8 +163,8 @@ def glimpses(asked: Mapping[tuple[UUID, UUID], Mapping[UUID, tuple[Value, Any]]]
     return found
 
 
-def _load(query: str, params: list[Any]) -> list[Rec]:
-    (rows,) = together((query, params))
+def opened_all(rows: Rows) -> list[Rec]:
+    """Records from rows of `COLUMNS`. One query to the vault for keys not remembered. Raises KeyMissing, Unsealable."""
     held = keys.load([row[0] for row in rows if row[7] is not None or row[8] is not None])
     return [opened(row, held) for row in rows]
 
@@ -180,16 +186,20 @@ def unseal_traits(record_id: UUID, blob: bytes, held: Mapping[UUID, Key], column
     return opened
 
 
-def load_evidence(recs: Iterable[Rec]) -> None:
-    """Fills `evidence` of these records. One query."""
+def load_evidence(recs: Iterable[Rec]) -> set[UUID]:
+    """Fills `evidence` of these records; what of it links nobody. One query."""
+    dead: set[UUID] = set()
     by_record = {rec.id: rec for rec in recs}
     if not by_record:
-        return
+        return dead
     for rec in by_record.values():
         rec.evidence = {}
     (rows,) = together((_EVIDENCE, [uuids(by_record)]))
-    for record_id, digest, kind, first_seen in rows:
+    for record_id, digest, kind, first_seen, retired in rows:
         by_record[record_id].evidence[digest] = (kind, first_seen)
+        if retired:
+            dead.add(digest)
+    return dead
 
 
 def _written(recs: Iterable[Rec], held: Mapping[UUID, Key], declared: frozenset[str]) -> list[list[Any]]:

@@ -1,22 +1,28 @@
 """Clusters, profile ids and golden records of the records that something touched. Under the identity lock."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from cdp import outbox
 from cdp.arrays import uuids
-from cdp.database.together import execute, together
+from cdp.database.together import Rows, Statement, execute, together
 from cdp.ids import uuid7
 from consent import parties
-from identity import history, profilerows, records, relink, rules
+from identity import history, profilerows, records, rules
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
+from identity.history import Redirect
 from identity.linking import active
+from identity.profilerows import Stored
 from identity.records import Rec
+
+if TYPE_CHECKING:
+    from identity.matching.prepare import Prepared
 
 Pair = tuple[UUID, UUID]
 
@@ -93,9 +99,16 @@ class Reasons:
 
 def reasons_of(recs: Collection[UUID]) -> Reasons:
     """All links and decisions among records."""
-    found = Reasons()
+    return _reasons(recs, *together(*_why(recs)))
+
+
+def _why(recs: Collection[UUID]) -> tuple[Statement, Statement]:
     ids = uuids(recs)
-    links, constraints = together((_LINKS, [ids]), (_CONSTRAINTS, [ids]))
+    return (_LINKS, [ids]), (_CONSTRAINTS, [ids])
+
+
+def _reasons(recs: Collection[UUID], links: Rows, constraints: Rows) -> Reasons:
+    found = Reasons()
     for left, right, kind, weight, probability in links:
         if probability is not None:
             found.similar[left, right] = (weight, probability)
@@ -110,7 +123,7 @@ def reasons_of(recs: Collection[UUID]) -> Reasons:
 
 def partition(recs: dict[UUID, Rec]) -> Partition:
     """Clusters whole components. Three passes at most: links, constraints, judgement."""
-    return clustered(recs, reasons_of(recs), _alike)
+    return clustered(recs, reasons_of(recs), partial(_alike, {}))
 
 
 def clustered(recs: dict[UUID, Rec], reasons: Reasons, linkage: "Linkage") -> Partition:
@@ -149,7 +162,9 @@ Alike = Callable[[list[UUID], list[UUID]], bool]
 Linkage = Callable[[list[list[UUID]], dict[Pair, tuple[float, float]]], Alike | None]
 
 
-def _alike(wide: list[list[UUID]], similar: dict[Pair, tuple[float, float]]) -> Alike | None:
+def _alike(
+    prepared: Mapping[UUID, "Prepared | None"], wide: list[list[UUID]], similar: dict[Pair, tuple[float, float]]
+) -> Alike | None:
     """Average linkage by the model in force, over what is stored of the records."""
     model = active.current()
     if model is None:
@@ -157,7 +172,10 @@ def _alike(wide: list[list[UUID]], similar: dict[Pair, tuple[float, float]]) -> 
     from identity.linking import rows
     from identity.linking.linkage import Linkage
 
-    return Linkage(model.scorer, rows.prepared([id for nodes in wide for id in nodes]), wide, similar).alike
+    ids = [id for nodes in wide for id in nodes]
+    values = {id: it for id in ids if (it := prepared.get(id)) is not None}
+    values |= rows.prepared([id for id in ids if id not in prepared])
+    return Linkage(model.scorer, values, wide, similar).alike
 
 
 def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> list[tuple[list[UUID], list[Edge[UUID]]]]:
@@ -188,25 +206,32 @@ def regroup(
     regrouped: Collection[UUID],
     at: datetime,
     actor: str,
+    prepared: Mapping[UUID, "Prepared | None"] | None = None,
 ) -> Regrouped:
     """Brings clusters, profiles and parties up to date around the records of `start`; `alone` are new records that nothing
-    links. `known` are records in memory, and gets all others that are needed. `regrouped`: records whose identifiers changed."""
+    links. `known` are records in memory, and gets all others that are needed. `regrouped`: records whose identifiers changed.
+    `prepared`: what is compared of records, where it is at hand."""
     result = Regrouped()
-    ids = reach(start)
-    known |= records.by_id(ids - known.keys())
-    scene = {id: known[id] for id in ids if id in known}
-    found = partition(scene) if scene else Partition()
+    scene, reasons = _scene(start, known)
+    found = clustered(scene, reasons, partial(_alike, prepared or {}))
     result.refused.update(why for _, _, why in found.refused)
     parts = found.parts + [[id] for id in alone]
     scene |= {id: known[id] for id in alone}
     current = {id: rec.profile_id for id, rec in scene.items() if not rec.new and rec.profile_id is not None}
     tentative = {id: rec.profile_id for id, rec in scene.items() if rec.new and rec.profile_id is not None}
-    founders, redirects = history.founders(set(current.values()))
-    assigned = assign(parts, current, founders=founders, redirects=redirects, tentative=tentative, new_id=uuid7)
+    stored, redirects = _standing(set(current.values()))
+    assigned = assign(
+        parts,
+        current,
+        founders={id: row.founder for id, row in stored.items() if row.founder},
+        redirects={it.old_id: it.founder for it in redirects if it.founder},
+        tentative=tentative,
+        new_id=uuid7,
+    )
     moved = _move(parts, assigned, scene)
-    rows = profilerows.write(parts, assigned, scene, at=at)
+    rows = profilerows.write(parts, assigned, scene, stored, at=at)
     result.changed, result.gone, result.made = rows.changed, rows.gone, rows.made
-    result.merges = history.write(parts, assigned, current, rows, found.reasons, at=at, actor=actor)
+    result.merges = history.write(parts, assigned, current, rows, redirects, found.reasons, at=at, actor=actor)
     result.merged, result.split, result.moved = len(assigned.merged), len(assigned.split), len(moved)
     _tell(parts, assigned, scene, {*moved, *regrouped}, result, at=at)
     if active.current() is not None and scene:
@@ -214,6 +239,26 @@ def regroup(
 
         result.asked = doubts.ask(found, parts, scene)
     return result
+
+
+def _scene(start: Collection[UUID], known: dict[UUID, Rec]) -> tuple[dict[UUID, Rec], Reasons]:
+    """The whole components of some records, of which `known` gets those that it lacks, and what holds them together."""
+    ids = reach(start)
+    if not ids:
+        return {}, Reasons()
+    rows, links, constraints = together(records.with_ids(ids - known.keys()), *_why(ids))
+    known |= {rec.id: rec for rec in records.opened_all(rows)}
+    scene = {id: known[id] for id in ids if id in known}
+    return scene, _reasons(scene, links, constraints)
+
+
+def _standing(profiles: Collection[UUID]) -> tuple[dict[UUID, Stored], list[Redirect]]:
+    """The rows of profiles, locked, and the redirects to them."""
+    if not profiles:
+        return {}, []
+    ids = uuids(profiles)
+    stored, redirects = together((profilerows.STORED, [ids]), (history.REDIRECTS, [ids]))
+    return Stored.of(stored), [Redirect(*row) for row in redirects]
 
 
 def _move(parts: list[list[UUID]], assigned: Assigned, scene: dict[UUID, Rec]) -> list[UUID]:
@@ -246,8 +291,7 @@ def _tell(
     ]
     if stirred or result.gone:
         members = [scene[record] for _, part in stirred for record in part]
-        records.load_evidence([rec for rec in members if not rec.new])
-        dead = relink.retired({digest for rec in members for digest in rec.evidence})
+        dead = records.load_evidence(members)
         groups: dict[UUID, Any] = {
             id: {digest for record in part for digest in scene[record].evidence} - dead for id, part in stirred
         }

@@ -63,13 +63,19 @@ def retire(rows: Iterable[tuple[int, UUID, str, int]]) -> None:
         execute(_RETIRE, [list(column) for column in zip(*rows, strict=True)])
 
 
-def holders_of(digests: Collection[UUID]) -> Holders:
-    """The stored holders of values, at most one more of each than a value may have."""
+def holders_of(digests: Collection[UUID]) -> tuple[Holders, set[UUID]]:
+    """The stored holders of values, at most one more of each than a value may have; without those of the values that link
+    nobody, which come second. One round trip."""
     found: Holders = defaultdict(dict)
-    if digests:
-        for digest, record_id, kind, first_seen in together((_HOLDERS, [uuids(digests)]))[0]:
+    if not digests:
+        return found, set()
+    ids = uuids(digests)
+    rows, gone = together((_HOLDERS, [ids]), (_RETIRED, [ids]))
+    dead = {digest for (digest,) in gone}
+    for digest, record_id, kind, first_seen in rows:
+        if digest not in dead:
             found[digest][record_id] = (kind, first_seen)
-    return found
+    return found, dead
 
 
 def having(digests: Collection[UUID], known: dict[UUID, Rec]) -> dict[UUID, Rec]:

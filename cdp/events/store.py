@@ -12,6 +12,7 @@ import psycopg
 from django.conf import settings
 from django.db import connection
 
+from cdp.database.together import driver, execute
 from cdp.events import binary, residue
 from cdp.ids import uuid7
 from cdp.vault import keys, sealed
@@ -67,12 +68,7 @@ def store(rows: Sequence[StoredEvent]) -> None:
     for row in rows:
         buffer += _copied(row, found[row.record_id])
     buffer.append(binary.COPY_END)
-    connection.ensure_connection()
-    with (
-        connection.wrap_database_errors,
-        psycopg.Cursor(connection.connection) as cursor,
-        cursor.copy(_COPY) as copy,
-    ):
+    with connection.wrap_database_errors, psycopg.Cursor(driver()) as cursor, cursor.copy(_COPY) as copy:
         copy.write(b"".join(buffer))
 
 
@@ -123,8 +119,7 @@ def settle(counts: Mapping[tuple[UUID, str], int], slot: int) -> None:
         return
     pairs = sorted(counts)
     sources, outcomes = [source for source, _ in pairs], [outcome for _, outcome in pairs]
-    with connection.cursor() as cursor:
-        cursor.execute(_SETTLE, [slot, sources, outcomes, [counts[pair] for pair in pairs]])
+    execute(_SETTLE, [slot, sources, outcomes, [counts[pair] for pair in pairs]])
 
 
 def set_aside(claimed: "Claimed", reason: str, field: str = "", *, at: datetime) -> UUID:

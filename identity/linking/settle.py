@@ -44,6 +44,7 @@ def settle(
     stirred = {*altered, *scene.rekeyed} | (set(recs) if anew else set())
     if stirred:
         _relink(scene, stirred, {id for id in stirred if id not in recs or not recs[id].new}, result)
+    result.prepared = {id: row.prepared for id, row in scene.rows.items()}
     return result
 
 

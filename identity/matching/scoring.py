@@ -17,6 +17,7 @@ from identity.matching.table import Table
 
 Ints = npt.NDArray[np.integer]
 _CHUNK = 1 << 16  # pairs at once: what stays in a processor's cache
+_FEW = 64  # so many pairs are compared sooner than it is found out which of them are hopeless
 HOPELESS = -10.0  # bits: odds of a thousandth
 
 
@@ -94,6 +95,9 @@ class Scorer:
         reach at most as far as they were compared: most pairs of a block are such, and need not be compared in full."""
         i, j = np.asarray(left), np.asarray(right)
         out = np.zeros(len(i), dtype=np.float32)
+        if len(i) <= _FEW:
+            out[:] = self._total(*self.pieces(i, j)[1:])
+            return out
         bounds = self._bounds()
 
         def weigh(cut: slice) -> None:

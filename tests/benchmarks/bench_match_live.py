@@ -20,6 +20,7 @@ import pytest
 from django.db import transaction
 
 from cdp.audit import Actor
+from cdp.sources.models import Source
 from cdp.vault import keys
 from identity.linking import activation, jobs, training
 from identity.linking.scoring import Scorer
@@ -94,6 +95,8 @@ def load(stream: Iterator[Observation], many: int) -> None:
 @pytest.mark.slow
 def test_match_live(clean: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "SETTLED", 0.0)
+    for id, name in ((SHOP, "shop"), (CRM, "crm")):
+        Source.objects.create(id=id, name=name, namespace=name, kind="http", key_hash=id.bytes * 2)
     stream, have, servers = observations(0), LEARNT, processor.database()
     load(stream, LEARNT)
     row = training.begin(by=BY)

@@ -68,7 +68,7 @@ def _chunk(chunk: tuple[int, int, Sequence[Any]]) -> None:
     with transaction.atomic():
         records.insert(recs, held, frozenset(snapshot.current().classes("trait")))
         records.insert_evidence(evidence, held)
-        profilerows.write(list(parts.values()), assigned, scene, at=BEGAN)
+        profilerows.write(list(parts.values()), assigned, scene, {}, at=BEGAN)
         _agree(recs, evidence)
     keys.forget()
 

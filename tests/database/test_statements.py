@@ -16,7 +16,7 @@ from django.db import (
 )
 
 from cdp.database import statements
-from cdp.database.together import execute, together
+from cdp.database.together import driver, execute, together
 
 ONE = ("SELECT 1", ())
 INSERT = "INSERT INTO pg_temp.kept VALUES (%s)"
@@ -73,8 +73,9 @@ def test_in_a_transaction_also_as_its_first_statement() -> None:
         with transaction.atomic():
             execute(INSERT, ["gone"])
             assert together(COUNT) == [[(1,)]]
+            execute(INSERT, ["gone"])
             with pytest.raises(IntegrityError):
-                execute(INSERT, ["gone"])
+                together(COUNT)
             together(COUNT)
 
     with pytest.raises(InternalError):
@@ -86,6 +87,60 @@ def test_in_a_transaction_also_as_its_first_statement() -> None:
             execute(INSERT, ["kept"])
         assert together(COUNT) == [[(1,)]]
     assert together(COUNT) == [[(1,)]]
+
+
+@pytest.mark.usefixtures("table")
+def test_what_waits_goes_before_anything_else_and_with_the_commit() -> None:
+    with transaction.atomic():
+        for number in range(120):
+            execute(INSERT, [f"one {number}"])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_temp.kept")
+            assert cursor.fetchone() == (120,)
+        execute(INSERT, ["two"])
+        with connection.cursor() as cursor, cursor.copy("COPY pg_temp.kept FROM STDIN") as copy:
+            copy.write_row(("three",))
+        execute(INSERT, ["four"])
+        assert driver().execute("SELECT count(*) FROM pg_temp.kept").fetchone() == (123,)
+        execute(INSERT, ["five"])
+    assert together(COUNT) == [[(124,)]]
+    with pytest.raises(IntegrityError):
+        _insert("six", "five")  # known only at the commit
+    assert together(COUNT) == [[(124,)]]
+    execute(INSERT, ["alone"])
+    with pytest.raises(IntegrityError):
+        execute(INSERT, ["alone"])
+    assert together(COUNT) == [[(125,)]]
+
+
+@transaction.atomic
+def _insert(*names: str, within: str = "", fault: type[Exception] | None = None) -> None:
+    for name in names:
+        execute(INSERT, [name])
+    if within:
+        _insert(within)
+    if fault:
+        raise fault
+
+
+@pytest.mark.usefixtures("table")
+def test_what_waits_falls_with_its_transaction_or_savepoint() -> None:
+    with pytest.raises(ZeroDivisionError):
+        _insert("gone", fault=ZeroDivisionError)
+    with transaction.atomic():
+        execute(INSERT, ["outer"])
+        with pytest.raises(ZeroDivisionError):
+            _insert("inner", fault=ZeroDivisionError)
+        _insert("second")
+    with pytest.raises(ZeroDivisionError):
+        _insert("third", within="fourth", fault=ZeroDivisionError)
+    assert together(("SELECT name FROM pg_temp.kept ORDER BY 1", ())) == [[("outer",), ("second",)]]
+    with transaction.atomic():
+        execute(INSERT, ["lost"])
+        connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE kept (name text UNIQUE)")
+    assert together(COUNT) == [[(0,)]]
 
 
 @pytest.mark.django_db(transaction=True)
