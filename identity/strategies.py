@@ -76,9 +76,11 @@ def choose(trait: str, rule: Rule, candidates: Sequence[Candidate]) -> tuple[Can
     """The value that stands, and the step that decided: before the first "agreed", or "undamaged" where those agree that are
     not damaged; after the last "greater_value"."""
     left, decided = [it for it in candidates if not damaged(it.value)] or list(candidates), ""
-    for candidate in left:
-        candidate.text = canonical(candidate.value)
-    if _agreed(left):
+    same = _same(left)
+    if not same:
+        for candidate in left:
+            candidate.text = canonical(candidate.value)
+    if same or _agreed(left):
         decided = "agreed" if len(left) == len(candidates) else "undamaged"
     else:
         for step in rule.steps:
@@ -105,6 +107,12 @@ def united(candidates: Sequence[Candidate]) -> list[Any]:
         for it in candidate.value if isinstance(candidate.value, list) else [candidate.value]:
             members[canonical(it)] = it
     return [members[text] for text in sorted(members)]
+
+
+def _same(candidates: Sequence[Candidate]) -> bool:
+    """Whether all say the same text, which most do: seen without canonical JSON."""
+    first = candidates[0].value
+    return isinstance(first, str) and all(it.value == first for it in candidates)
 
 
 def _agreed(candidates: Sequence[Candidate]) -> bool:
