@@ -272,4 +272,5 @@ def child_environment() -> dict[str, str]:
         "SECRET_KEY": settings.SECRET_KEY,
         "DATA_DIR": str(settings.DATA_DIR),
         "KEYRING": str(settings.KEYRING),
+        "WORKER_PROCESSES": "1",  # two tests run at once
     }

@@ -53,7 +53,7 @@ PROBES = 200
 @contextmanager
 def worker(environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     """The pipeline's processes, as an operator runs them, without jobs."""
-    command = [sys.executable, "manage.py", "worker", "--jobs", "0"]
+    command = [sys.executable, "manage.py", "worker", "--jobs", "0", "--processes", "2"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         yield process
