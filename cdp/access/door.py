@@ -20,6 +20,7 @@ class Door(views.APIView):
 
     def perform_authentication(self, request: Request) -> None:
         """Who asks, and whether they ask too often: raises a 429 Problem."""
+        idempotency.keep_body(request)
         super().perform_authentication(request)
         self._allowance = rates.spend(request)
         if self._allowance is not None and not self._allowance.granted:

@@ -58,6 +58,12 @@ def changes(view: Any, method: str) -> bool:
     return method not in {"GET", "HEAD", "OPTIONS"} and str(scope_needed(view, method)).endswith(":write")
 
 
+def keep_body(request: Request) -> None:
+    """Before anybody parses the body, as the check of a session's CSRF token does: it could not be read again then."""
+    if HEADER in request.headers:
+        request.body  # noqa: B018 - the request keeps what was read
+
+
 def key_of(request: Request, view: Any) -> Key | None:
     """The request's key; None without one, or where nothing changes. Raises a 400 Problem for an unusable one."""
     given = request.headers.get(HEADER)

@@ -13,8 +13,12 @@ from django.utils import timezone
 
 from cdp.access.holder import Answers
 from cdp.access.models import KeptAnswer
+from cdp.access.roles import ensure_roles
+from cdp.access.users import create_user
 from cdp.audit.models import Pending
 from cdp.vault import blind
+
+from .conftest import BY
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.doors")]
 PATH = "/api/v1/makes/"
@@ -57,6 +61,25 @@ def test_keys_are_their_callers(client_with: Callable[..., Client]) -> None:
     key = str(uuid4())
     assert send(client_with("segments"), "one", key).status_code == 201
     assert "Idempotency-Replayed" not in send(client_with("segments"), "two", key)
+
+
+def test_a_session_may_bring_a_key_too(django_user_model: Any) -> None:
+    ensure_roles()
+    create_user("sam", "marketer", by=BY)
+    signed_in = Client(enforce_csrf_checks=True)
+    signed_in.force_login(django_user_model.objects.get(username="sam"))
+    token = "a" * 32
+    signed_in.cookies["csrftoken"] = token
+    for replayed in (None, "true"):
+        answer = signed_in.post(
+            PATH,
+            {"name": "one"},
+            content_type="application/json",
+            headers={"idempotency-key": "k", "x-csrftoken": token},
+        )
+        assert (answer.status_code, answer.headers.get("Idempotency-Replayed")) == (201, replayed)
+    assert signed_in.post(PATH, {}, "application/json", headers={"idempotency-key": "m"}).status_code == 403
+    assert Group.objects.filter(name="one").count() == 1
 
 
 def test_while_one_is_worked_on_another_is_told_to_come_back(client: Client, django_user_model: Any) -> None:
