@@ -11,7 +11,7 @@ asked anything. Only then is the connection asked for real.
 import select
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.db.backends.postgresql import base
 
@@ -61,25 +61,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _cursor(self, name: Any = None) -> Any:
         self.send()
-        return super()._cursor(name)
+        return cast(Any, super())._cursor(name)
 
     def _commit(self) -> None:
         if self.connection is not None and self.waiting:
             self.run([_COMMIT])
         else:
-            super()._commit()
+            cast(Any, super())._commit()
 
     def _rollback(self) -> None:
         self._drop()
-        super()._rollback()
+        cast(Any, super())._rollback()
 
     def _savepoint_rollback(self, sid: str) -> None:
         self._drop()  # what waits was asked after the savepoint, for making one sends what waited
-        super()._savepoint_rollback(sid)
+        cast(Any, super())._savepoint_rollback(sid)
 
     def _close(self) -> None:
         self._drop()
-        super()._close()
+        cast(Any, super())._close()
 
     def _drop(self) -> None:
         if self.connection is not None:

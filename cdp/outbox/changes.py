@@ -10,14 +10,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from cdp.database.together import execute, together
+from cdp.database.together import Statement, execute, together
 
 CHANNEL = "cdp_changed"
 # A profile's own golden record, identifiers or consents moved: its events are the same as before, unless its records are not.
 WITHOUT_EVENTS = frozenset({"identity", "consent"})
 
 _CHANGED = "INSERT INTO outbox_change (profile_id, reason) SELECT unnest(%s::uuid[]), %s"
-_SPOKEN = (f"SELECT pg_notify('{CHANNEL}', '')", [])
+_SPOKEN: Statement = (f"SELECT pg_notify('{CHANNEL}', '')", [])
 _HAPPENED = """
 INSERT INTO outbox_happening (record_id, event, occurred, facts, at)
 SELECT t.*, coalesce(%s, now()) FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::text[]) AS t
