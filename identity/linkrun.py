@@ -11,9 +11,9 @@ from identity.matching import splinkjson
 from identity.matching.junk import without_junk
 from identity.matching.linking import Linked, link
 from identity.matching.model import Model
+from identity.matching.progress import Say
 from identity.matching.summary import Summary, summarise
 from identity.matching.table import build
-from identity.matching.training import Say
 
 _SPLINKS = ".splink.json"
 
@@ -41,6 +41,7 @@ def run(
     known = _read_model(model)
     if not out.parent.is_dir():
         raise Unusable(f"cannot write {out}: there is no directory {out.parent}")
+    say("reading", 0.0)
     records = linkfile.read_records(file, columns)
     decisions = linkfile.read_decisions(labels, records) if labels else None
     say("preparing", 0.05)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.progress import Part, unheard
+
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -19,7 +21,7 @@ def distinct(values: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return found[fresh]
 
 
-def in_chunks(size: int, chunk: int, work: Callable[[slice], object]) -> None:
+def in_chunks(size: int, chunk: int, work: Callable[[slice], object], part: Part = unheard) -> None:
     """work(slice) for every chunk of `size` rows, on all processors. What it writes must be of its slice alone."""
     cuts = [slice(at, min(at + chunk, size)) for at in range(0, size, chunk)]
     if len(cuts) < 2:
@@ -28,5 +30,5 @@ def in_chunks(size: int, chunk: int, work: Callable[[slice], object]) -> None:
         return
     with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None) as pool:
         done: Iterable[Any] = pool.map(work, cuts)
-        for _ in done:  # raises what was raised there
-            pass
+        for at, _ in enumerate(done, start=1):  # raises what was raised there
+            part(at / len(cuts))

@@ -16,6 +16,8 @@ from msgspec import Struct
 
 from identity.matching import spelling
 from identity.matching.arrays import distinct
+from identity.matching.progress import Part as Told
+from identity.matching.progress import unheard
 from identity.matching.table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -134,16 +136,18 @@ class Codes(dict[str, Ints]):
         return self[name]
 
 
-def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None = None) -> Blocked:
+def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None = None, told: Told = unheard) -> Blocked:
     """All pairs of records that share a key whose block holds at most `limit` records.
 
     rules: names of parts; without them, each part by itself and, where it is worth it, two and three joined."""
     size, parts = codes.table.size, list(codes.parts.values())
-    told: list[Rule] = []
+    did: list[Rule] = []
     found: list[Ints] = []
     full: dict[tuple[str, ...], _Full] = {}
     for depth in range(1, _DEPTH + 1):
-        for chosen in combinations(parts, depth):
+        choices = list(combinations(parts, depth))
+        for number, chosen in enumerate(choices):
+            told((depth - 1 + number / len(choices)) / _DEPTH)
             name = tuple(part.name for part in chosen)
             coarser = [full.get(tuple(one for one in name if one != left)) for left in name] if depth > 1 else []
             if any(one is None for one in coarser) or not _allowed(chosen, [one for one in coarser if one], rules):
@@ -155,7 +159,7 @@ def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None =
             found += pairs
             if wide.any() and depth < _DEPTH:
                 full[name] = _Full.of(where[order], keys[order], np.repeat(wide, sizes), size)
-            told.append(
+            did.append(
                 Rule(
                     name,
                     tuple(part.field for part in chosen),
@@ -165,7 +169,7 @@ def block(codes: Codes, *, limit: int, rules: Sequence[tuple[str, ...]] | None =
                 )
             )
     every = distinct(np.concatenate(found)) if found else np.zeros(0, dtype=np.int64)
-    return Blocked((every // size).astype(np.int32), (every % size).astype(np.int32), told, limit)
+    return Blocked((every // size).astype(np.int32), (every % size).astype(np.int32), did, limit)
 
 
 def _allowed(chosen: Sequence[Part], coarser: "Sequence[_Full]", rules: Sequence[tuple[str, ...]] | None) -> bool:
@@ -269,6 +273,40 @@ def _pairs(members: Ints, starts: Ints, sizes: Ints, size: int) -> Iterator[Ints
         left, right = block[:, a].ravel(), block[:, b].ravel()
         differ = left != right
         yield (np.minimum(left, right) * size + np.maximum(left, right))[differ]
+
+
+def sample(codes: Codes, name: str, most: int, budget: int, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """At most `most` pairs, left < right, drawn evenly from all that share a value of one part: as such pairs are, whatever
+    other keys they share. Of values that very many hold only the rarer: as far as `budget` pairs."""
+    held = codes[name]
+    places, size = held.shape[1], codes.table.size
+    flat = held.ravel()
+    sizes = np.bincount(flat[flat >= 0])
+    by_size = np.bincount(sizes) * np.arange(len(sizes) and sizes.max() + 1)
+    within = np.cumsum(by_size * (np.arange(len(by_size)) - 1) // 2) <= budget
+    pairs = np.where(within[sizes], sizes * (sizes - 1) // 2, 0)
+    ends = np.cumsum(pairs)
+    total = int(ends[-1]) if len(ends) else 0
+    drawn = np.arange(total) if total <= most else distinct(rng.integers(0, total, most))
+    value = np.searchsorted(ends, drawn, side="right")
+    chosen = np.zeros(len(sizes) + 1, dtype=bool)  # the last stands for "no value"
+    chosen[value] = True
+    at = np.flatnonzero(chosen[flat])
+    at = at[np.argsort(flat[at], kind="stable")]
+    starts = np.zeros(len(sizes), dtype=np.int64)
+    starts[flat[at[::-1]]] = np.arange(len(at))[::-1]
+    first, second = _places(drawn - (ends - pairs)[value])
+    a, b = at[starts[value] + first] // places, at[starts[value] + second] // places
+    keys = distinct((np.minimum(a, b) * size + np.maximum(a, b))[a != b])
+    return keys // size, keys % size
+
+
+def _places(number: Ints) -> tuple[Ints, Ints]:
+    """The pair (first < second) of each number in the sequence (0,1), (0,2), (1,2), (0,3), ..."""
+    second = ((1 + np.sqrt(1.0 + 8.0 * number)) / 2).astype(np.int64)
+    second -= second * (second - 1) // 2 > number
+    second += second * (second + 1) // 2 <= number
+    return number - second * (second - 1) // 2, second
 
 
 def count(codes: Codes, limits: Collection[int]) -> dict[int, int]:

@@ -8,15 +8,18 @@ phone and e-mail. So beside matches and strangers there are kin: latent classes 
 the fields that their relation makes equal. See `RELATIONS`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from identity.matching.progress import Part, unheard
+
 Floats = npt.NDArray[np.float64]
 Levels = npt.NDArray[np.uint8]
 _ROUNDS, _STILL = 60, 1e-4
+_MOST_CHANCE = 0.9  # some of those who share a mailbox always do so for another reason
 _PLACE = frozenset(("street", "city", "postcode", "region", "country"))
 # Relation -> how the fields compare that it makes equal, and fields by name. In all others such pairs are strangers.
 RELATIONS: dict[str, frozenset[str]] = {
@@ -24,6 +27,28 @@ RELATIONS: dict[str, frozenset[str]] = {
     "neighbours": _PLACE,
     "namesakes": frozenset(("given_name", "family_name", "email", "gender")),
 }
+# Relation -> what it tells of: mailboxes are made of names, so those of namesakes are alike or even equal by chance. Pairs of
+# which no mailbox is known are no such kin: that their names agree by chance is counted already, by how rare the names are.
+TOLD_BY = {"namesakes": "email"}
+
+
+def extras(fields: Sequence[str], kin: Iterable[str]) -> Floats:
+    """(classes, fields): 1 where the rarity of what is shared tells of a class: matches first, then each kind of kin. What
+    strangers have alike by chance is as rare for kin as for them."""
+    rows = [np.ones(len(fields))]
+    for relation in kin:
+        held = RELATIONS[relation] - {TOLD_BY.get(relation)}
+        rows.append(np.array([float(one in held) for one in fields]))
+    return np.stack(rows)
+
+
+def unknown(fields: Sequence[str], kin: Iterable[str]) -> list[tuple[int, int]]:
+    """(class, field): the class is out of the question where the field is missing."""
+    return [
+        (row, list(fields).index(TOLD_BY[relation]))
+        for row, relation in enumerate(kin, start=1)
+        if TOLD_BY.get(relation) in fields
+    ]
 
 
 @dataclass(slots=True)
@@ -66,7 +91,8 @@ def start(
     agree = [_agreeing(size) for size in sizes]
     kin = {}
     for relation, held in RELATIONS.items():
-        if len(held & set(fields)) > 1 and "given_name" in fields:
+        # What is no person has neighbours, too.
+        if len(held & set(fields)) > 1 and ("given_name" in fields or relation == "neighbours"):
             kin[relation] = [(a + u) / 2 if f in held else u for f, a, u in zip(fields, agree, us, strict=True)]
     return Rates(agree, us, usual, kin)
 
@@ -90,28 +116,39 @@ def rarity_bits(levels: Levels, rarity: npt.NDArray[np.float32], rates: Rates, s
 @dataclass(slots=True)
 class Session:
     """Pairs of one blocking rule. patterns: the distinct combinations of levels among them; which: each pair's place in
-    them. use: the fields it can teach. extra: bits added for rarity, of those fields."""
+    them. use: the fields it can teach; taken: the others. extra: (classes, pairs) bits added for rarity, of those fields.
+    out: (classes, patterns) what a class is out of the question for."""
 
     patterns: Levels
     which: npt.NDArray[np.intp]
     extra: Floats
+    out: npt.NDArray[np.bool_]
     use: list[int]
+    taken: list[int]
     shares: Floats  # of matches, each kind of kin, strangers
 
 
-def session(levels: Levels, extra: Floats, taken: Sequence[int], kinds: int) -> Session:
+def session(
+    levels: Levels, extra: Floats, taken: Sequence[int], fields: Sequence[str], relations: Sequence[str]
+) -> Session:
     """A session of pairs that agree in the fields `taken`."""
     use = [at for at in range(levels.shape[1]) if at not in taken]
+    kinds = len(relations)
     shares = np.array([0.05, *[0.05 / max(kinds, 1)] * kinds, 0.0])
     shares[-1] = 1 - shares.sum()
     rows = np.ascontiguousarray(levels).view(np.dtype((np.void, levels.shape[1]))).ravel()
     _, first, which = np.unique(rows, return_index=True, return_inverse=True)
-    return Session(levels[first], which, extra[:, use].sum(axis=1), use, shares)
+    patterns = levels[first]
+    out = np.zeros((1 + kinds, len(patterns)), dtype=bool)
+    for row, at in unknown(fields, relations):
+        out[row] = patterns[:, at] == 0
+    return Session(patterns, which, extras(fields, relations)[:, use] @ extra[:, use].T, out, use, list(taken), shares)
 
 
-def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> None:
+def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session], part: Part = unheard) -> None:
     """EM over all sessions together; changes m and kin of `rates` in place."""
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
+        part(turn / _ROUNDS)
         # A pinch of the strangers' chances: what was never seen is not impossible.
         fresh = [[0.1 / len(u) + 2 * u for u in rates.u] for _ in range(1 + len(rates.kin))]
         classes = [rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]
@@ -142,7 +179,8 @@ def _classes(one: Session, classes: Sequence[Sequence[Floats]]) -> Floats:
         pattern = np.full(len(one.patterns), np.log2(one.shares[row]))
         for at in one.use:
             pattern += columns[at][one.patterns[:, at]]
-        odds[row] = pattern[one.which] + one.extra
+        pattern[one.out[row]] = -np.inf
+        odds[row] = pattern[one.which] + one.extra[row]
     odds[-1] = np.log2(one.shares[-1])
     odds -= odds.max(axis=0)
     np.exp2(odds, out=odds)
@@ -150,23 +188,40 @@ def _classes(one: Session, classes: Sequence[Sequence[Floats]]) -> Floats:
     return odds
 
 
-def settle(rates: Rates, levels: Levels, extra: Floats, pairs: float) -> None:
+def by_chance(column: Floats, share: float) -> tuple[Floats, Floats]:
+    """Of strangers at each level of what tells of a relation, so many are such kin, and so many none: as bits, to be added to
+    the share's and to nothing. column: the weight of each level, missing first."""
+    share = max(share, 1e-30)
+    part = np.minimum(share * np.exp2(column), _MOST_CHANCE)
+    part[0] = 0.0
+    return np.log2(np.maximum(part, 1e-90) / share), np.log2(1 - part)
+
+
+def settle(
+    rates: Rates, fields: Sequence[str], levels: Levels, extra: Floats, pairs: float, known: Mapping[str, float]
+) -> None:
     """The prior, and the shares of kin: EM over all candidates. pairs: how many pairs of records there are at all; those
-    that are no candidates are taken for strangers."""
-    sums = extra.sum(axis=1)
-    bits = np.stack([sums] * (1 + len(rates.kin)))
-    for row, columns in enumerate([rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]):
+    that are no candidates are taken for strangers. known: shares that were learnt before."""
+    bits = extras(fields, rates.kin) @ extra.T
+    classes = [rates.bits(), *(rates.bits(kin) for kin in rates.kin.values())]
+    none = np.zeros(len(levels))
+    for row, at in unknown(fields, rates.kin):
+        classes[row][at], rest = by_chance(classes[row][at], known[list(rates.kin)[row - 1]])
+        none += rest[levels[:, at]]
+    for row, columns in enumerate(classes):
         for at, column in enumerate(columns):
             bits[row] += column[levels[:, at]]
+    bits -= none  # odds against those who are nobody's kin
     # What speaks for nothing but strangers counts for nothing here: shares are small, and there are many such pairs.
     bits = bits[:, bits.max(axis=0) > 0]
-    shares = np.full(len(bits), 1e-4)
+    fixed = np.array([known.get(relation, np.nan) for relation in ("", *rates.kin)])
+    shares = np.where(np.isnan(fixed), 1e-4, fixed)
     for _ in range(100):
         full = bits + np.log2(shares)[:, None]
         top = np.maximum(full.max(axis=0), 0)
         odds = np.exp2(full - top)
         odds /= odds.sum(axis=0) + np.exp2(-top)
-        fresh = np.clip(odds.sum(axis=1) / pairs, 1e-12, 0.5)
+        fresh = np.where(np.isnan(fixed), np.clip(odds.sum(axis=1) / pairs, 1e-12, 0.5), fixed)
         still = float(np.abs(fresh / shares - 1).max()) < 1e-3
         shares = fresh
         if still:
@@ -175,14 +230,14 @@ def settle(rates: Rates, levels: Levels, extra: Floats, pairs: float) -> None:
     rates.related = dict(zip(rates.kin, shares[1:].tolist(), strict=True))
 
 
-def weigh(rates: Rates, levels: Levels, extra: Floats) -> Floats:
-    """(pairs,): weight in bits with the prior; kin taken into account."""
-    for_match = extra.sum(axis=1)
-    against = [for_match + np.log2(share / (1 - rates.prior)) for share in (rates.related or {}).values()]
-    for at, column in enumerate(rates.bits()):
-        for_match = for_match + column[levels[:, at]]
-    for row, kin in enumerate(rates.kin.values()):
-        for at, column in enumerate(rates.bits(kin)):
-            against[row] = against[row] + column[levels[:, at]]
-    total = sum((np.exp2(bits.clip(-300, 300)) for bits in against), np.ones(len(levels)))
-    return np.asarray(for_match + np.log2(rates.prior / (1 - rates.prior)) - np.log2(total))
+def chance(rates: Rates, fields: Sequence[str], sessions: Sequence[Session]) -> dict[str, float]:
+    """The shares of kin who are alike by chance in what tells of them (`TOLD_BY`): of the strangers that agree in it (a
+    session of that very field) so many are such kin, and of such kin so many agree in it. Candidates would not tell: most of
+    these kin are none. Where no two share it, there are no such kin."""
+    found = {}
+    for row, at in unknown(fields, rates.kin):
+        relation = list(rates.kin)[row - 1]
+        theirs = [one.shares[row] / (1 - one.shares[0]) for one in sessions if one.taken == [at]]
+        share = float(np.mean(theirs)) * rates.u[at][0] / rates.kin[relation][at][0] if theirs else 0.0
+        found[relation] = float(np.clip(share, 1e-12, 0.5))
+    return found

@@ -10,9 +10,10 @@ from identity.matching import blocking, labels
 from identity.matching.blocking import Blocked
 from identity.matching.model import Model
 from identity.matching.partition import Partition, components, partition
+from identity.matching.progress import Say, silent, step
 from identity.matching.scoring import HOPELESS, Scorer, probabilities
 from identity.matching.table import Table
-from identity.matching.training import Say, train
+from identity.matching.training import train
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -45,17 +46,13 @@ class Linked:
     threshold: float
 
 
-def _silent(what: str, done: float) -> None:
-    """Says nothing."""
-
-
 def link(
     table: Table,
     *,
     model: Model | None = None,
     decisions: Decisions | None = None,
     threshold: float | None = None,
-    say: Say = _silent,
+    say: Say = silent,
 ) -> Linked:
     """Resolves a table whose reading is the model's, if there is one. Raises training.Untrainable and labels.TooFew."""
     if model is None:
@@ -68,20 +65,19 @@ def link(
             trained.bits,
         )
     else:
-        say("choosing pairs", 0.2)
+        told = step(say, "choosing pairs", 0.2, 0.4)
         codes = blocking.Codes(table, [part for part in model.parts() if part.field in table.columns])
-        blocked = blocking.block(codes, limit=model.limit, rules=model.rules)
+        blocked = blocking.block(codes, limit=model.limit, rules=model.rules, told=told)
         scorer = Scorer(model, table)
-        say("scoring", 0.4)
-        bits = scorer.bits(blocked.left, blocked.right)
+        bits = scorer.bits(blocked.left, blocked.right, step(say, "scoring", 0.4, 0.95))
     if decisions is not None:
         model = msgspec.structs.replace(
             model, stage=labels.stage(model, scorer, decisions.left, decisions.right, decisions.same)
         )
         scorer = Scorer(model, table, scorer.comparer, scorer.rarities)
-        bits = scorer.bits(blocked.left, blocked.right)
+        bits = scorer.bits(blocked.left, blocked.right, step(say, "scoring", 0.9, 0.95))
     threshold = model.threshold if threshold is None else threshold
-    say("clustering", 0.85)
+    say("clustering", 0.95)
     # Of hopeless pairs no more is known: they are one bar.
     edges = np.arange(int(HOPELESS) - 2, 62, 2, dtype=np.int64)
     counts = np.histogram(np.where(bits > HOPELESS, bits, edges[0]).clip(edges[0], 59.9), bins=edges)[0].astype(

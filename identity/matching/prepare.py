@@ -125,8 +125,3 @@ def prepare(raw: Mapping[str, Sequence[str]], reading: Reading = Reading()) -> P
                 if value and value not in reading.junk.get(field, ()):
                     values.setdefault(field, {})[value] = None
     return Prepared({field: tuple(found) for field, found in values.items()})
-
-
-def fields_of(kinds: Sequence[str]) -> list[str]:
-    """The fields that records of these kinds may have, in a stable order."""
-    return list(dict.fromkeys(field for _, fields, _ in groups(kinds) for field in fields))

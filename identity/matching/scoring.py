@@ -10,9 +10,12 @@ from identity.matching.arrays import in_chunks
 from identity.matching.bounds import Bits, Bounds, Weights
 from identity.matching.compare import COMPARISONS
 from identity.matching.frequency import aspects
+from identity.matching.learn import by_chance, extras, unknown
 from identity.matching.model import Floats, Model, grained
 from identity.matching.patterns import Comparer, Levels, Rarities, Rows
 from identity.matching.prepare import Prepared
+from identity.matching.progress import Part as Told
+from identity.matching.progress import unheard
 from identity.matching.table import Table
 
 Ints = npt.NDArray[np.integer]
@@ -56,6 +59,13 @@ class Scorer:
             relation: [one.bits(one.kin[relation]) if relation in one.kin else None for one in model.fields]
             for relation in model.related
         }
+        names = [one.name for one in model.fields]
+        self._none: dict[int, Floats] = {}
+        for row, at in unknown(names, self._kin):
+            relation = list(self._kin)[row - 1]
+            if (column := self._kin[relation][at]) is not None:
+                self._kin[relation][at], self._none[at] = by_chance(column, model.related[relation])
+        self._tells = extras(names, self._kin)
         self._far = [np.array([0.0, *(share for _, share in COMPARISONS[one.compared].shared)]) for one in model.fields]
         self._usual = [np.array([0.0, *one.usual]) for one in model.fields]
 
@@ -80,17 +90,21 @@ class Scorer:
         return levels, bits, extra, self._kin_bits(levels, extra)
 
     def _kin_bits(self, levels: Levels, extra: Floats) -> Floats:
+        """Odds of being kin of some kind, or nobody's, against being nobody's: taken off."""
         total = np.ones(len(levels))
-        shared = extra.sum(axis=1)
-        for relation, columns in self._kin.items():
-            bits = shared + np.log2(max(self.model.related[relation], 1e-300) / (1 - self.model.prior))
+        for at, rest in self._none.items():
+            total = total * np.exp2(rest[levels[:, at]])
+        for row, (relation, columns) in enumerate(self._kin.items(), start=1):
+            bits = extra @ self._tells[row] + np.log2(
+                max(self.model.related[relation], 1e-300) / (1 - self.model.prior)
+            )
             for at, column in enumerate(columns):
                 if column is not None:
                     bits = bits + column[levels[:, at]]
             total = total + np.exp2(bits.clip(-300, 300))
         return grained(-np.log2(total))
 
-    def bits(self, left: Rows, right: Rows) -> npt.NDArray[np.float32]:
+    def bits(self, left: Rows, right: Rows, told: Told = unheard) -> npt.NDArray[np.float32]:
         """(pairs,) float32: log2 of the odds. Pairs that cannot reach HOPELESS, whatever they share, get what they could
         reach at most as far as they were compared: most pairs of a block are such, and need not be compared in full."""
         i, j = np.asarray(left), np.asarray(right)
@@ -103,7 +117,7 @@ class Scorer:
         def weigh(cut: slice) -> None:
             out[cut] = self._weigh(i[cut], j[cut], bounds)
 
-        in_chunks(len(i), _CHUNK, weigh)
+        in_chunks(len(i), _CHUNK, weigh, told)
         return out
 
     def _weigh(self, i: Ints, j: Ints, bounds: Bounds) -> Bits:

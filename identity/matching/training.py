@@ -4,7 +4,7 @@ Two rounds: the first takes each record for a person; from its clusters the seco
 frequencies of values, and the strangers' agreement, by people.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +17,18 @@ from identity.matching.frequency import Counts, aspects, count
 from identity.matching.junk import without_junk
 from identity.matching.model import Field, Model, pack
 from identity.matching.partition import partition
-from identity.matching.patterns import Comparer, Rarity
+from identity.matching.patterns import Comparer, Levels, Rarity
 from identity.matching.prepare import COMPARED
+from identity.matching.progress import Part, Say, silent, step
 from identity.matching.scoring import HOPELESS, Scorer, probabilities
 from identity.matching.table import Table
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Say = Callable[[str, float], None]  # what is being done, and how much of all is done (0 to 1)
 
 _RANDOM_PAIRS = 400_000
 _SESSION_PAIRS = 20_000
+_SESSION_WIDTH = 50  # of the pairs that share a part, so many for each record: the others share what is common
 _LEAST_SESSION = 50
 _SETTLE_PAIRS = 1_000_000
 _HELD_TEXTS = 20_000  # most frequent texts of an aspect that a model keeps
@@ -63,30 +64,28 @@ def limit_for(codes: blocking.Codes) -> int:
     return next((limit for limit in _LIMITS if totals[limit] <= budget), _LIMITS[-1])
 
 
-def train(table: Table, *, seed: int = 1, say: Say = lambda what, done: None) -> Trained:
+def train(table: Table, *, seed: int = 1, say: Say = silent) -> Trained:
     """Learns a model from a table. Raises Untrainable."""
+    say("looking for junk", 0.1)
     table = without_junk(table)
     fields = compared(table)
     if table.size < 2 or not fields:
         raise Untrainable("there must be at least two records, and one column that says something of them")
     codes = blocking.Codes(table, blocking.parts_of(fields))
-    say("choosing pairs", 0.1)
-    blocked = blocking.block(codes, limit=limit_for(codes))
+    say("choosing pairs", 0.15)
+    blocked = blocking.block(codes, limit=limit_for(codes), told=step(say, "choosing pairs", 0.2, 0.4))
     if not len(blocked.left):
         raise Untrainable("no two records share a name, an address or anything else that could be compared")
-    say("comparing", 0.2)
-    lesson = _Lesson(codes, fields, blocked, np.random.default_rng(seed))
-    say("learning", 0.5)
-    model, scorer = lesson.round(None)
-    bits = scorer.bits(blocked.left, blocked.right)
-    say("learning", 0.6)
+    lesson = _Lesson(codes, fields, blocked, np.random.default_rng(seed), step(say, "comparing", 0.4, 0.45))
+    model, scorer = lesson.round(None, step(say, "learning", 0.45, 0.55))
+    bits = scorer.bits(blocked.left, blocked.right, step(say, "learning", 0.55, 0.65))
+    say("learning", 0.65)
     hope = bits > HOPELESS
     people = partition(
         table.size, blocked.left[hope], blocked.right[hope], probabilities(bits[hope]), threshold=0.5
     ).cluster
-    model, scorer = lesson.round(people)
-    say("scoring", 0.7)
-    bits = scorer.bits(blocked.left, blocked.right)
+    model, scorer = lesson.round(people, step(say, "learning", 0.7, 0.8))
+    bits = scorer.bits(blocked.left, blocked.right, step(say, "scoring", 0.8, 0.95))
     return Trained(model, table, scorer, blocked, bits)
 
 
@@ -94,7 +93,7 @@ class _Lesson:
     """What both rounds share: some of the blocked pairs and random ones, with their levels, and which teach which fields."""
 
     def __init__(
-        self, codes: blocking.Codes, fields: Mapping[str, str], blocked: Blocked, rng: np.random.Generator
+        self, codes: blocking.Codes, fields: Mapping[str, str], blocked: Blocked, rng: np.random.Generator, part: Part
     ) -> None:
         table = codes.table
         self.table, self.fields, self.blocked = table, dict(fields), blocked
@@ -108,26 +107,22 @@ class _Lesson:
         some = np.arange(total) if total <= _SETTLE_PAIRS else np.sort(rng.choice(total, _SETTLE_PAIRS, replace=False))
         self.left, self.right = blocked.left[some], blocked.right[some]
         self.levels = self.comparer.levels(self.left, self.right)
-        self.sessions = self._sessions(codes, rng)
+        self.sessions = self._sessions(codes, rng, part)
 
-    def _sessions(self, parts: blocking.Codes, rng: np.random.Generator) -> list[tuple[Ints, list[int]]]:
-        """(places in `some`, the fields they agree in by rule)."""
-        left, right = self.left, self.right
-        found: list[tuple[Ints, list[int]]] = []
-        for name, part in parts.parts.items():
-            codes = parts[name]
-            agree = np.zeros(len(left), dtype=bool)
-            for a in range(codes.shape[1]):
-                for b in range(codes.shape[1]):
-                    agree |= (codes[left, a] == codes[right, b]) & (codes[left, a] >= 0)
-            which = np.flatnonzero(agree)
-            if len(which) > _SESSION_PAIRS:
-                which = np.sort(rng.choice(which, _SESSION_PAIRS, replace=False))
-            if len(which) >= _LEAST_SESSION:
-                found.append((which, [list(self.fields).index(part.field)]))
-        return found or [(np.arange(len(left)), [])]
+    def _sessions(
+        self, codes: blocking.Codes, rng: np.random.Generator, progress: Part
+    ) -> list[tuple[Levels, Ints, Ints, list[int]]]:
+        """For each part pairs that share it, whatever else: their levels, and the field that they agree in by rule."""
+        found = []
+        for number, (name, part) in enumerate(codes.parts.items()):
+            progress(number / len(codes.parts))
+            left, right = blocking.sample(codes, name, _SESSION_PAIRS, _SESSION_WIDTH * self.table.size, rng)
+            if len(left) >= _LEAST_SESSION:
+                levels = self.comparer.levels(left, right)
+                found.append((levels, left, right, [list(self.fields).index(part.field)]))
+        return found or [(self.levels, self.left.astype(np.int64), self.right.astype(np.int64), [])]
 
-    def round(self, people: Ints | None) -> tuple[Model, Scorer]:
+    def round(self, people: Ints | None, part: Part) -> tuple[Model, Scorer]:
         """Learns once. people: a person's number for each record, as far as known."""
         counts = {
             (name, aspect): count(self.table, self.comparer, name, aspect, people)
@@ -137,10 +132,20 @@ class _Lesson:
         rates = self._rates(people, counts, rarities)
         rarity = self.comparer.rarity(self.levels, self.left, self.right, rarities)
         extra = learn.rarity_bits(self.levels, rarity, rates, self.share)
-        sessions = [learn.session(self.levels[at], extra[at], taken, len(rates.kin)) for at, taken in self.sessions]
-        learn.expect(rates, list(self.fields), sessions)
+        sessions = []
+        for levels, left, right, taken in self.sessions:
+            rare = learn.rarity_bits(levels, self.comparer.rarity(levels, left, right, rarities), rates, self.share)
+            sessions.append(learn.session(levels, rare, taken, list(self.fields), list(rates.kin)))
+        learn.expect(rates, list(self.fields), sessions, part)
         size = self.table.size
-        learn.settle(rates, self.levels, extra, size * (size - 1) / 2 * len(self.left) / len(self.blocked.left))
+        learn.settle(
+            rates,
+            list(self.fields),
+            self.levels,
+            extra,
+            size * (size - 1) / 2 * len(self.left) / len(self.blocked.left),
+            learn.chance(rates, list(self.fields), sessions),
+        )
         model = self._model(rates, counts, rarities, held=people is not None)
         return model, Scorer(model, self.table, self.comparer, rarities)
 

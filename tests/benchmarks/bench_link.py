@@ -192,8 +192,8 @@ def test_speed(tmp_path):
             )
 
 
-def people(path: Path, records: int) -> None:
-    """Writes invented people in households, some two records each, with gaps and slips."""
+def people(path: Path, records: int) -> Any:
+    """Writes invented people in households, some two records each, with gaps and slips. Gives each record's person."""
     draw = np.random.default_rng(1)
     letters = np.array(list("abcdefghijklmnoprstuvz"))
     word = lambda n, length: draw.choice(letters, (n, length)).view(f"U{length}").ravel()  # noqa: E731
@@ -223,6 +223,7 @@ def people(path: Path, records: int) -> None:
     for name, (values, gaps) in columns.items():
         written[name] = pa.array(values.astype(object), pa.string(), mask=draw.random(records) < gaps)
     pa.csv.write_csv(pa.table(written), path, pa.csv.WriteOptions(quoting_style="needed"))
+    return who
 
 
 def _joined(*parts: Any) -> Any:

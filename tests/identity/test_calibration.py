@@ -1,0 +1,81 @@
+"""Probabilities mean what they say on files so large that only narrow blocks can be afforded."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from identity import linkrun
+from identity.matching import blocking, training
+from identity.matching.table import Column, Table
+from tests.benchmarks.bench_link import calibration, people
+
+KINDS = ("id", "given_name", "family_name", "date_of_birth", "email", "phone", "street", "city", "postcode")
+
+
+@pytest.fixture
+def narrow(tmp_path, monkeypatch):
+    """(outcome, truth, what was said) of a file resolved with blocks as narrow as those of millions of records. Mailboxes are
+    made of names, so namesakes share them."""
+    monkeypatch.setattr(training, "limit_for", lambda codes: 15)
+    who = people(tmp_path / "records.csv", 30_000)
+    (tmp_path / "schema.json").write_text(json.dumps({"columns": {kind: kind for kind in KINDS}}))
+    said: list[tuple[str, float]] = []
+    outcome = linkrun.run(
+        tmp_path / "records.csv", schema=tmp_path / "schema.json", out=tmp_path / "out.csv", threshold=None, labels=None,
+        model=None, say=lambda what, done: said.append((what, done)),
+    )  # fmt: skip
+    return outcome, {str(at): str(one) for at, one in enumerate(who.tolist())}, said
+
+
+def test_narrow_blocks(narrow):
+    outcome, truth, said = narrow
+    linked, ids = outcome.linked, outcome.records.ids
+    kept = linked.probability >= 0.01
+    rows = zip(linked.left[kept].tolist(), linked.right[kept].tolist(), linked.probability[kept].tolist(), strict=True)
+    assert calibration([(ids[a], ids[b], p) for a, b, p in rows], truth) < 0.05
+    # Who is one person has one phone here: other numbers in narrow blocks are those of others, and teach nothing.
+    fields = {one.name: one for one in linked.model.fields}
+    assert fields["phone"].m[0] > 0.98
+    assert fields["date_of_birth"].m[0] > 0.98
+    assert 0.8 < fields["given_name"].m[0] < 0.9  # every twelfth is slipped, on either side
+    # Progress is told within the phases, and never goes back.
+    done = [one for _, one in said]
+    assert done == sorted(done)
+    assert len(done) > 50
+    assert max(b - a for a, b in pairwise(done)) <= 0.1
+
+
+def test_mailboxes_of_names_are_weak(narrow):
+    """The same name and the same mailbox made of it: no more than so many who have that mailbox."""
+    outcome, truth, _ = narrow
+    linked, ids = outcome.linked, outcome.records.ids
+    names = [one.name for one in linked.model.fields]
+    levels = linked.scorer.comparer.levels(linked.left, linked.right)
+    only = np.ones(len(levels), dtype=bool)
+    for at, name in enumerate(names):
+        if name in ("given_name", "family_name", "email"):
+            only &= levels[:, at] == 1
+        elif name != "postcode":
+            only &= levels[:, at] == 0
+    right = [truth[ids[a]] == truth[ids[b]] for a, b in zip(linked.left[only], linked.right[only], strict=True)]
+    assert len(right) > 100
+    assert abs(float(linked.probability[only].mean()) - float(np.mean(right))) < 0.25
+
+
+def test_sample_of_a_part():
+    codes = blocking.Codes(
+        Table(7, {"city": Column(["a", "b", "c"], np.array([[0], [0], [1], [0], [-1], [2], [2]], dtype=np.int32))}),
+        blocking.parts_of({"city": "text"}),
+    )
+    draw = np.random.default_rng(1)
+
+    def pairs(most: int, budget: int) -> set[tuple[int, int]]:
+        left, right = blocking.sample(codes, "city", most, budget, draw)
+        return set(zip(left.tolist(), right.tolist(), strict=True))
+
+    assert pairs(100, 100) == {(0, 1), (0, 3), (1, 3), (5, 6)}
+    assert pairs(100, 2) == {(5, 6)}  # the three of one value alone are more
+    assert pairs(100, 0) == set()
+    assert {one for _ in range(100) for one in pairs(1, 100)} == {(0, 1), (0, 3), (1, 3), (5, 6)}
