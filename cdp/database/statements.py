@@ -38,19 +38,23 @@ class Statements:
             self._connection.execute("DEALLOCATE ALL")
             self._names.clear()
         parts = [(_numbered(sql), *self._dumped(params)) for sql, params in statements]
-        fresh = dict.fromkeys(key for sql, _, _, types in parts if (key := (sql, types)) not in self._names)
-        made = {key: b"cdp%d" % next(self._numbers) for key in fresh}
-        names = self._names | made if made else self._names
+        made: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        places = []  # of each statement's answer
         try:
             self._wire.enter_pipeline_mode()
-            begins = self._begun()
-            for (sql, types), name in made.items():
-                self._wire.send_prepare(name, sql.encode(), types)
+            sent = self._begun()
             for sql, values, formats, types in parts:
-                self._wire.send_query_prepared(names[sql, types], values, formats, pq.Format.BINARY)
+                name = self._names.get((sql, types)) or made.get((sql, types))
+                if name is None:  # prepared right before it is first used: a statement before it may make its table
+                    name = made[sql, types] = b"cdp%d" % next(self._numbers)
+                    self._wire.send_prepare(name, sql.encode(), types)
+                    sent += 1
+                self._wire.send_query_prepared(name, values, formats, pq.Format.BINARY)
+                places.append(sent)
+                sent += 1
             self._wire.pipeline_sync()
             self._sent()
-            results, error = self._read(begins + len(made) + len(parts))
+            results, error = self._read(sent)
             self._wire.exit_pipeline_mode()
         except BaseException:
             self._connection.close()  # half an answer may be under way: nobody can use this connection again
@@ -58,7 +62,7 @@ class Statements:
         if error is not None:
             raise error
         self._names.update(made)
-        return results[begins + len(made) :]
+        return [results[place] for place in places]
 
     def _dumped(self, params: Sequence[Any]) -> tuple[Any, Any, tuple[int, ...]]:
         """Values as sent, their formats and types."""

@@ -1,5 +1,9 @@
 """Threads that an event loop gives work to. The one that was busy last is asked first, so that a calm server uses few database
 connections, and those are warm: `ThreadPoolExecutor` asks the one that has been idle for longest.
+
+It also starts a thread whenever all are busy. A server that stumbled for a moment, when a disk was slow, then opens a dozen
+connections at once, and their signing in makes the moment a second. Here more than a few threads are started only where work
+has waited for longer than short requests take.
 """
 
 import asyncio
@@ -10,14 +14,17 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+_READY = 4  # started as soon as there is work
+_PATIENCE = 0.05  # seconds that work waits before it gets another thread
 _Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 
 class Threads:
-    """At most `most` threads, started when they are needed. They end with the process."""
+    """At most `most` threads, started when they are needed, the first `ready` of them at once. They end with the process."""
 
-    def __init__(self, most: int, name: str) -> None:
+    def __init__(self, most: int, name: str, *, ready: int = _READY) -> None:
         self._left, self._name = most, name
+        self._ready = ready  # how many more are started without waiting
         self._idle: list[SimpleQueue[_Work]] = []
         self._waiting: deque[_Work] = deque()
         self._lock = threading.Lock()
@@ -25,20 +32,32 @@ class Threads:
     async def run(self, loop: asyncio.AbstractEventLoop, work: Callable[..., Any], *args: Any) -> Any:
         """What `work(*args)` returns or raises, done in one of the threads; done all the same if the caller is cancelled."""
         asked: asyncio.Future[Any] = loop.create_future()
-        self._give((loop, asked, work, args))
+        given = (loop, asked, work, args)
+        if not self._taken(given):
+            loop.call_later(_PATIENCE, self._hurry, given)
         return await asked
 
-    def _give(self, work: _Work) -> None:
+    def _taken(self, work: _Work) -> bool:
         with self._lock:
             if self._idle:
                 self._idle.pop().put(work)
-            elif self._left:
-                self._left -= 1
-                threading.Thread(
-                    target=self._go_on, args=(work,), name=f"{self._name}-{self._left}", daemon=True
-                ).start()
+            elif self._ready and self._left:
+                self._ready -= 1
+                self._start(work)
             else:
                 self._waiting.append(work)
+                return False
+        return True
+
+    def _hurry(self, work: _Work) -> None:
+        """Starts a thread for whoever has waited longest, if this still waits."""
+        with self._lock:
+            if self._left and any(it is work for it in self._waiting):
+                self._start(self._waiting.popleft())
+
+    def _start(self, work: _Work) -> None:
+        self._left -= 1
+        threading.Thread(target=self._go_on, args=(work,), name=f"{self._name}-{self._left}", daemon=True).start()
 
     def _go_on(self, work: _Work) -> None:
         own: SimpleQueue[_Work] = SimpleQueue()

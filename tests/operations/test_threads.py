@@ -50,3 +50,19 @@ def test_who_gave_up_is_not_told_and_the_thread_goes_on() -> None:
         assert await threads.run(loop, max, 1, 2) == 2
 
     asyncio.run(asked())
+
+
+def test_a_burst_is_done_by_the_threads_there_are_unless_they_are_held_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def short() -> None:
+        threads, loop = Threads(8, "t", ready=2), asyncio.get_running_loop()
+        names = await asyncio.gather(*(threads.run(loop, lambda: threading.current_thread().name) for _ in range(50)))
+        assert len(set(names)) <= 2
+
+    async def held_up() -> None:
+        threads, loop, free = Threads(8, "t", ready=1), asyncio.get_running_loop(), threading.Event()
+        await asyncio.gather(*(threads.run(loop, free.wait) for _ in range(6)), threads.run(loop, free.set))
+
+    monkeypatch.setattr("cdp.operations.threads._PATIENCE", 600)
+    asyncio.run(short())
+    monkeypatch.setattr("cdp.operations.threads._PATIENCE", 0.01)
+    asyncio.run(asyncio.wait_for(held_up(), 60))
