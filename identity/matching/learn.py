@@ -5,10 +5,10 @@ nothing of the fields that the rule itself demands; all rules are learnt from to
 
 Plain Fellegi-Sunter takes fields as independent among strangers, and is far too sure of a couple who share name, address,
 phone and e-mail. So beside matches and strangers there are kin: latent classes of pairs that are two people, but agree in
-the fields that their relation makes equal. See `RELATIONS`.
+the fields that their relation makes equal. See `relations`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ Levels = npt.NDArray[np.uint8]
 _ROUNDS, _STILL = 60, 1e-4
 _MOST_CHANCE = 0.9  # some of those who share a mailbox always do so for another reason
 _PLACE = frozenset(("street", "city", "postcode", "region", "country"))
-# Relation -> how the fields compare that it makes equal, and fields by name. In all others such pairs are strangers.
+# Of people: relation -> the fields that it makes equal. In all others such pairs are strangers.
 RELATIONS: dict[str, frozenset[str]] = {
     "household": frozenset(("family_name", "email", "phone")) | _PLACE,
     "neighbours": _PLACE,
@@ -32,12 +32,22 @@ RELATIONS: dict[str, frozenset[str]] = {
 TOLD_BY = {"namesakes": "email"}
 
 
+def relations(fields: Collection[str]) -> dict[str, frozenset[str]]:
+    """The kinds of kin that records of these fields may be, and which of the fields each makes alike. What is no person has
+    neighbours, too, and others of its kind: two printers of one maker are alike in title, maker and number."""
+    if "given_name" in fields:
+        found = {relation: held & set(fields) for relation, held in RELATIONS.items()}
+    else:
+        found = {"neighbours": _PLACE & set(fields), "kind": frozenset(f for f in fields if f.startswith("other:"))}
+    return {relation: held for relation, held in found.items() if len(held) > 1}
+
+
 def extras(fields: Sequence[str], kin: Iterable[str]) -> Floats:
     """(classes, fields): 1 where the rarity of what is shared tells of a class: matches first, then each kind of kin. What
     strangers have alike by chance is as rare for kin as for them."""
-    rows = [np.ones(len(fields))]
+    rows, made = [np.ones(len(fields))], relations(fields)
     for relation in kin:
-        held = RELATIONS[relation] - {TOLD_BY.get(relation)}
+        held = made.get(relation, frozenset()) - {TOLD_BY.get(relation)}
         rows.append(np.array([float(one in held) for one in fields]))
     return np.stack(rows)
 
@@ -89,11 +99,10 @@ def start(
         mean[0] = -np.log2(exact)
         usual.append(mean)
     agree = [_agreeing(size) for size in sizes]
-    kin = {}
-    for relation, held in RELATIONS.items():
-        # What is no person has neighbours, too.
-        if len(held & set(fields)) > 1 and ("given_name" in fields or relation == "neighbours"):
-            kin[relation] = [(a + u) / 2 if f in held else u for f, a, u in zip(fields, agree, us, strict=True)]
+    kin = {
+        relation: [(a + u) / 2 if f in held else u for f, a, u in zip(fields, agree, us, strict=True)]
+        for relation, held in relations(fields).items()
+    }
     return Rates(agree, us, usual, kin)
 
 
@@ -147,6 +156,7 @@ def session(
 
 def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session], part: Part = unheard) -> None:
     """EM over all sessions together; changes m and kin of `rates` in place."""
+    made = relations(fields)
     for turn in range(_ROUNDS):
         part(turn / _ROUNDS)
         # A pinch of the strangers' chances: what was never seen is not impossible.
@@ -164,7 +174,7 @@ def expect(rates: Rates, fields: Sequence[str], sessions: Sequence[Session], par
         before = rates.m
         rates.m = [counts / counts.sum() for counts in fresh[0]]
         for (relation, held), counts in zip(rates.kin.items(), fresh[1:], strict=True):
-            free = RELATIONS[relation]
+            free = made[relation]
             rates.kin[relation] = [
                 c / c.sum() if f in free else u for f, c, u in zip(fields, counts, held, strict=True)
             ]

@@ -168,7 +168,7 @@ class _Lesson:
         held: bool,
     ) -> Model:
         """held: with the frequent texts, which scoring by the table's own rarities does without."""
-        fields = []
+        fields, made = [], learn.relations(self.fields)
         for at, (name, how) in enumerate(self.fields.items()):
             own = [aspect for field, aspect in counts if field == name]
             packed = {
@@ -177,7 +177,7 @@ class _Lesson:
             kin = {
                 relation: tuple(chances[at].tolist())
                 for relation, chances in rates.kin.items()
-                if name in learn.RELATIONS[relation]
+                if name in made[relation]
             }
             fields.append(
                 Field(

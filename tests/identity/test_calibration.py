@@ -1,5 +1,6 @@
 """Probabilities mean what they say on files so large that only narrow blocks can be afforded."""
 
+import csv
 import json
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import pytest
 from identity import linkrun
 from identity.matching import blocking, training
 from identity.matching.table import Column, Table
-from tests.benchmarks.bench_link import calibration, people
+from tests.benchmarks.bench_link import b_cubed, calibration, people
 
 KINDS = ("id", "given_name", "family_name", "date_of_birth", "email", "phone", "street", "city", "postcode")
 
@@ -79,3 +80,30 @@ def test_sample_of_a_part():
     assert pairs(100, 2) == {(5, 6)}  # the three of one value alone are more
     assert pairs(100, 0) == set()
     assert {one for _ in range(100) for one in pairs(1, 100)} == {(0, 1), (0, 3), (1, 3), (5, 6)}
+
+
+def test_firms_of_one_street_are_apart(tmp_path):
+    """What is no person has neighbours and a kind, too: town and trade do not make two firms one."""
+    draw = np.random.default_rng(4)
+    trades = ["bakery", "garage", "printers", "software", "travel", "optics"]
+    towns = [(f"{name}ton", str(20000 + at)) for at, name in enumerate(("alder", "birk", "elm", "fir", "hazel"))]
+    rows, truth = ["id,name,street,city,postcode,phone"], {}
+    for who in range(1200):
+        letters = "".join(draw.choice(list("abdeiklmnorstu"), 7))
+        name, (town, post) = f"{letters} {draw.choice(trades)}", towns[draw.integers(5)]
+        street, phone = f"{draw.integers(1, 90)} mill road", f"030{draw.integers(10**6, 10**7)}"
+        for copy in range(int(draw.integers(1, 3))):
+            written = f"{name[:3]}{name[4:]}" if copy and draw.random() < 0.4 else name
+            shown = phone if draw.random() < 0.6 else ""
+            truth[str(len(rows))] = str(who)
+            rows.append(f"{len(rows)},{written} ltd,{street},{town},{post},{shown}")
+    (tmp_path / "records.csv").write_text("\n".join(rows))
+    kinds = {kind: kind for kind in ("id", "street", "city", "postcode", "phone")}
+    (tmp_path / "schema.json").write_text(json.dumps({"columns": {**kinds, "name": "other"}}))
+    linkrun.run(
+        tmp_path / "records.csv", schema=tmp_path / "schema.json", out=tmp_path / "out.csv", threshold=None, labels=None,
+        model=None, say=lambda what, done: None,
+    )  # fmt: skip
+    with (tmp_path / "out.csv").open(newline="") as file:
+        found = {row["id"]: row["cluster_id"] for row in csv.DictReader(file)}
+    assert b_cubed(found, truth) > 0.97
