@@ -29,7 +29,7 @@ class Explained:
         """The parts that weigh anything."""
         titles = {
             "prior": "before anything is known",
-            "kin": "two people may share that much",
+            "kin": "others may share that much",
             "labels": "from decisions",
         }
         parts = self.match.parts
