@@ -107,7 +107,7 @@ def replaced(document: str, name: str, title: str, text: str) -> str:
 
 def figure(value: float, unit: str) -> str:
     """A number as one reads it: three digits that mean something, thousands with commas."""
-    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     return f"{value:,.{digits}f} {unit}"
 
 
