@@ -77,7 +77,10 @@ class Link(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["digest"])]
+        indexes = [
+            models.Index(fields=["digest"]),
+            models.Index(fields=["probability"], condition=models.Q(rule="similar"), name="identity_link_unsure"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["left", "right", "rule", "digest"], name="identity_link_once", nulls_distinct=False
@@ -101,6 +104,7 @@ class Constraint(models.Model):
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        indexes = [models.Index(fields=["verdict", "-at"], name="identity_constraint_latest")]
         constraints = [models.UniqueConstraint(fields=["left_id", "right_id"], name="identity_constraint_once")]
 
 

@@ -18,14 +18,16 @@ from django.views.decorators.http import require_POST
 
 from cdp.access.principals import actor_of, audited, holds, purpose_of
 from cdp.console import charts, names
+from cdp.console.together import actors
 from consent.permits import permits_profiles
-from identity import estimate, quality, queue, sampling
+from identity import estimate, quality, queue, sampling, unsure
 from identity.estimate import Share
 from identity.linking import activation, training
 from identity.linking.jobs import Busy
 from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
+from identity.unsure import Unsure
 
-_SHOWN, _LARGEST, _POINTS, _VERSIONS = 20, 10, 60, 8
+_SHOWN, _LARGEST, _UNSURE, _POINTS, _VERSIONS = 20, 10, 20, 60, 8
 REASONS = {
     "given_names": "given names", "family_names": "family names", "birth_dates": "birth dates", "suffixes": "suffixes",
     "verified_ids": "ids of one source", "records": "records", "weak_link": "bits in its weakest link",
@@ -44,7 +46,9 @@ def page(request: HttpRequest) -> HttpResponse:
     at = timezone.now()
     scans = quality.series(_POINTS)
     suspects, largest = _suspects(request, at=at), _largest(request, at=at)
-    audited(request, "quality.read", object=("profile", ""), fields=["name"], rows=len(suspects["rows"]) + len(largest))
+    like, hand = (_joined(request, it, at=at) for it in (unsure.by_likeness(_UNSURE), unsure.by_hand(_UNSURE)))
+    seen = len(suspects["rows"]) + len(largest) + len(like) + len(hand)
+    audited(request, "quality.read", object=("profile", ""), fields=["name"], rows=seen)
     context = {
         **admin.site.each_context(request),
         "title": "Quality",
@@ -61,6 +65,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "scans": scans,
         "estimates": estimates(scans[-1].counts if scans else {}),
         "suspects": suspects,
+        "like": like,
+        "hand": hand,
         "largest": largest,
         "missed": queue.reviews().filter(state=Review.State.OPEN, reason__in=("near_even", "guard")).count(),
         "may_decide": holds(request, "merges:write"),
@@ -156,6 +162,16 @@ def _suspects(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
             for it in found
         ],
     }
+
+
+def _joined(request: HttpRequest, found: Sequence[Unsure], *, at: datetime) -> list[dict[str, Any]]:
+    """Rows of what may be joined wrongly though nothing contradicts."""
+    named = _named(request, [it.profile_id for it in found], at=at)
+    who = actors(it.actor for it in found)
+    return [
+        {"it": it, "name": named.get(it.profile_id, {"name": "withheld"})["name"], "who": who.get(it.actor, it.actor)}
+        for it in found
+    ]
 
 
 def _largest(request: HttpRequest, *, at: datetime) -> list[dict[str, Any]]:

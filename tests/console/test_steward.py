@@ -178,6 +178,7 @@ def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:
     assert status == 200
     assert "given names" in text
     assert "Compare the two" in text
+    assert "not alike" in text  # joined by hand, which likeness does not bear out
     assert not shows(text, ALICE)
     [suspect] = Suspect.objects.all()
     client.post(reverse("admin:console_quality_clear"), {"profile": suspect.profile_id})

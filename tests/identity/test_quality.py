@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from identity import decide, estimate, quality, queue, review, sampling
+from identity import decide, estimate, quality, queue, review, sampling, unsure
 from identity.erase import erase
 from identity.models import Constraint, QualityScan, Review, Suspect
 from identity.rebuild import rebuild
 from tests.identity.cases import CRM, LATER, SHOP, TILL, said, see, together
+from tests.identity.likeness import in_force
 from tests.identity.test_decide import STEWARD, named
 from tests.people import ALICE, BOB, CHARLIE
 
@@ -134,3 +135,26 @@ def test_intervals_are_wilsons():
     found = estimate.recall(every, 1000, estimate.wilson(5, 50), 100)
     assert round(found.value, 3) == 0.990
     assert found.low < found.value < found.high
+
+
+def test_what_nothing_contradicts_is_listed_by_how_sure_it_is(wrong):
+    alice, bob = wrong
+    [joined] = unsure.by_hand(10)
+    assert {joined.left_id, joined.right_id} <= {it.record_id for it in (*alice, *bob)}
+    assert (joined.actor, joined.probability) == ("user:7", None)
+    with in_force():
+        born = {"birthday": "1985-05-05"}
+        same = {"firstName": "Dana", "lastName": "Doe", **born}
+        like = see(
+            *(said(f"d{n}", source=it, postalCode="1234 AB", **same) for n, it in enumerate((CRM, SHOP))),
+            said("d3", source=TILL, **same),
+        )
+        assert together(*like)
+        [weak] = unsure.by_likeness(10)
+        # The third hangs by two links, of which one would do; the surer two hold the first pair.
+        assert like[2].record_id in (weak.left_id, weak.right_id)
+        assert weak.probability == pytest.approx(1 / (1 + 2**-7))
+        decide.must_link(weak.left_id, weak.right_id, by=STEWARD, at=LATER)
+        [next_weakest] = unsure.by_likeness(10)
+        assert next_weakest.probability == pytest.approx(1 / (1 + 2**-10))
+        assert [it.probability for it in unsure.by_hand(10)] == [pytest.approx(weak.probability), None]
