@@ -3,8 +3,11 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+from django.conf import settings
+
 from cdp.console import charts, graph, names, shown
 from cdp.console.paths import chain
+from cdp.console.templatetags.console import listed, pairs
 from cdp.events.reads import TimelineEvent
 from identity.profiles import LinkView
 
@@ -95,3 +98,12 @@ def test_an_undeclared_name_of_an_event_is_masked() -> None:
     assert shown.event_name(it, None, open=True) == "Alice's birthday"
     assert shown.event_name(it, "Order Completed", open=False) == "Order Completed"
     assert shown.event_name(event(name=None), None, open=False) is None
+
+
+def test_amounts_have_the_currency_of_their_event_or_of_the_installation() -> None:
+    order = {"total": 1234.5, "currency": "USD", "quantity": 2, "products": [{"price": 3, "sku": "a"}], "tax": "•••"}
+    assert pairs(order) == [
+        ("total", "1,234.50 USD"), ("currency", "USD"), ("quantity", 2), ("products", "1 items"), ("tax", "•••"),
+    ]  # fmt: skip
+    assert listed(order) == [("products", [[("price", "3.00 USD"), ("sku", "a")]])]
+    assert pairs({"cart": {"value": 5}}) == [("cart.value", f"5.00 {settings.CURRENCY}")]

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 register = template.Library()
@@ -71,28 +72,45 @@ def spaced(code: object) -> str:
     return str(code).replace("_", " ")
 
 
+# Amounts of money in events, by their names in the Segment e-commerce specification.
+_AMOUNTS = frozenset({"revenue", "total", "subtotal", "value", "price", "tax", "discount", "shipping"})
+
+
 @register.filter
-def pairs(values: dict[str, Any], above: str = "") -> list[tuple[str, Any]]:
-    """An object as (dotted path, value), nested objects in line, lists of objects as how many there are."""
+def pairs(values: dict[str, Any]) -> list[tuple[str, Any]]:
+    """An object as (dotted path, value), nested objects in line, lists of objects as how many there are. Amounts of money have
+    the currency that the object names, or the installation's."""
+    return _flat(values, "", _currency(values))
+
+
+def _currency(values: dict[str, Any]) -> str:
+    named = values.get("currency")
+    return named if isinstance(named, str) and len(named) == 3 and named.isupper() else settings.CURRENCY
+
+
+def _flat(values: dict[str, Any], above: str, currency: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for name, value in values.items():
         path = f"{above}{name}"
         if isinstance(value, dict):
-            found += pairs(value, f"{path}.")
+            found += _flat(value, f"{path}.", currency)
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             found.append((path, f"{len(value)} items"))
         elif isinstance(value, list):
             found.append((path, ", ".join(map(str, value))))
+        elif name in _AMOUNTS and isinstance(value, int | float) and not isinstance(value, bool):
+            found.append((path, f"{value:,.2f} {currency}"))
         else:
             found.append((path, value))
     return found
 
 
 @register.filter
-def listed(values: dict[str, Any]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """The lists of objects inside an object: (name, rows), at most 20 rows each."""
+def listed(values: dict[str, Any]) -> list[tuple[str, list[list[tuple[str, Any]]]]]:
+    """The lists of objects inside an object: (name, rows as by `pairs`), at most 20 rows each."""
+    currency = _currency(values)
     return [
-        (name, value[:20])
+        (name, [_flat(row, "", currency) for row in value[:20]])
         for name, value in values.items()
         if isinstance(value, list) and value and all(isinstance(row, dict) for row in value)
     ]
