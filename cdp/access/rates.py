@@ -63,6 +63,11 @@ def spend(request: Any) -> Allowance | None:
     return None if limit is None else Allowance(limit, tokens().take(name, limit))
 
 
+def within(name: str, limit: Policy) -> bool:
+    """One of whatever `name` counts: whether it may be."""
+    return Allowance(limit, tokens().take(name, limit)).granted
+
+
 def wire_wait(source_id: UUID) -> int:
     """For one request of a source on the wire: 0 if it may pass, else the whole seconds until the next one may."""
     limit = policy(settings.RATE_LIMIT_SOURCES)

@@ -186,6 +186,17 @@ def test_a_new_password_by_mail() -> None:
     assert actions()[-2:] == ["user.ask_reset", "user.reset"]
 
 
+def test_nobody_s_mailbox_is_filled_with_links() -> None:
+    user, _ = create_user("alice", "analyst", "the old one is lost", by=BY)
+    user.email = ALICE.email
+    user.save()
+    for _ in range(8):
+        answer = Client().post("/admin/password_reset/", {"email": ALICE.email}, follow=True)
+        assert b"If there is an account" in answer.content
+    assert 1 <= len(mail.outbox) <= 5
+    assert actions().count("user.ask_reset") == 8
+
+
 def test_check_email_says_what_is_wrong(capsys: pytest.CaptureFixture[str], settings: Any) -> None:
     call_command("check_email", ALICE.email)
     assert "Sent." in capsys.readouterr().out
