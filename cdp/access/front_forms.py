@@ -36,7 +36,9 @@ class AskForm(PasswordResetForm):
         """One mail, a few in an hour; a server that would not have it shows nothing to whoever asked (it is counted, and logged
         there), nor does a mail too many."""
         user: User = context["user"]
-        may = rates.within(f"reset:{user.pk}:{user.date_joined.timestamp()}", _MAILS)  # the number alone may be another's
+        may = rates.within(
+            f"reset:{user.pk}:{user.date_joined.timestamp()}", _MAILS
+        )  # the number alone may be another's
         outcome = "success" if may else "denied"
         record("user.ask_reset", by=Actor("anonymous", ""), object=("user", user.pk), outcome=outcome)
         if not may:

@@ -10,6 +10,11 @@ from cdp.access.roles import ensure_roles
 from cdp.operations.backups import unfinished
 
 _LOCK = 7_042
+_HALF_BUILT = """
+SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+WHERE NOT i.indisvalid AND c.relkind = 'i' AND pg_get_userbyid(c.relowner) = current_user
+AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = i.indexrelid)
+"""
 
 
 def set_up(report: Callable[[str], None]) -> None:
@@ -41,8 +46,18 @@ def migrate(report: Callable[[str], None]) -> None:
         try:
             for alias in ("vault", "owner"):
                 report(f"database {alias}: migrating")
+                _drop_half_built(alias)
                 call_command("migrate", database=alias, verbosity=0, interactive=False)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
     connections["owner"].close()
     ensure_roles()
+
+
+def _drop_half_built(alias: str) -> None:
+    """Drops what is left of indexes that were being built when a migration was stopped: nothing uses them, and the migration,
+    run again, would find their names taken."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_HALF_BUILT)
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
