@@ -30,7 +30,7 @@ GROUPS: tuple[tuple[str, tuple[Page, ...]], ...] = (
             Page("Profiles", "person_search", "identity.profile"),
             Page("Groups", "domain", "groups.group"),
             Page("Review", "compare_arrows", "identity.review"),
-            Page("Quality", "monitoring", "identity.suspect", "console_quality", "merges:read"),
+            Page("Quality", "monitoring", "identity.review", "console_quality", "merges:read"),
             Page("Merges", "merge", "identity.merge"),
             Page("Decisions", "call_split", "identity.constraint"),
             Page("Retired values", "link_off", "identity.retiredvalue"),

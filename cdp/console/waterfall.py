@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-_WIDTH, _LABEL, _NUMBER, _ROW = 680, 210, 64, 24
-_FROM, _TO = _LABEL, _WIDTH - _NUMBER
+_WIDTH, _ROW = 340, 36  # as wide as the column it stands in, or its letters would be made small: words above each bar
+_FOOT, _LETTER = 14, 5.4  # of the words under the lines: height of a row, width of a letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +30,30 @@ def draw(steps: Sequence[Step], *, marks: Sequence[tuple[float, str]] = ()) -> S
     low, span = min(reach), (max(reach) - min(reach)) or 1.0
 
     def x(bits: float) -> float:
-        return _FROM + (bits - low) / span * (_TO - _FROM)
+        return (bits - low) / span * _WIDTH
 
     bars = [_bar(row, step, x(begin), x(end)) for row, (step, (begin, end)) in enumerate(zip(steps, ends, strict=True))]
     bars.append(_bar(len(steps), Step("together", "", total), x(0.0), x(total), last=True))
-    height = _ROW * (len(steps) + 1) + 22
-    lines = [(f"{x(0.0):.1f}", height - 18, "zero", "even odds"), *(
-        (f"{x(bits):.1f}", height - 18, "mark", words) for bits, words in marks
-    )]  # fmt: skip
+    foot = _ROW * (len(steps) + 1) + 2
+    lines = [("zero", x(0.0), "even odds"), *(("mark", x(bits), words) for bits, words in marks)]
     drawn = format_html_join(
         "",
         '<line class="{}" x1="{}" x2="{}" y1="0" y2="{}"/><text class="foot" x="{}" y="{}" text-anchor="middle">{}</text>',
-        ((tone, at, at, foot, at, foot + 12, words) for at, foot, tone, words in lines),
+        (
+            (tone, f"{at:.1f}", f"{at:.1f}", foot, f"{_inside(at, words):.1f}", foot + _FOOT * row - 3, words)
+            for row, (tone, at, words) in enumerate(lines, start=1)
+        ),
     )
     return format_html(
         '<svg class="waterfall" viewBox="0 0 {} {}" role="img" aria-label="Weights of evidence, in bits">{}{}</svg>',
-        _WIDTH, height, drawn, format_html_join("", "{}", ((bar,) for bar in bars)),
+        _WIDTH, foot + _FOOT * len(lines), drawn, format_html_join("", "{}", ((bar,) for bar in bars)),
     )  # fmt: skip
+
+
+def _inside(at: float, words: str) -> float:
+    """The middle of words under a line, so far from the edges that they are whole."""
+    half = len(words) * _LETTER / 2
+    return min(max(at, half), _WIDTH - half)
 
 
 def _bar(row: int, step: Step, begin: float, end: float, *, last: bool = False) -> SafeString:
@@ -54,8 +61,8 @@ def _bar(row: int, step: Step, begin: float, end: float, *, last: bool = False) 
     top = row * _ROW
     return format_html(
         '<g class="{} {}"><title>{}: {} ({} bits)</title><text x="0" y="{}">{}<tspan class="note" dx="6">{}</tspan></text>'
-        '<rect x="{}" y="{}" width="{}" height="12" rx="2"/><text class="bits" x="{}" y="{}" text-anchor="end">{}</text></g>',
-        tone, "sum" if last else "", step.label, step.note or "all of it", f"{step.bits:+.1f}", top + 15, step.label,
-        step.note, f"{min(begin, end):.1f}", top + 5, f"{max(abs(end - begin), 1.5):.1f}", _WIDTH, top + 15,
+        '<rect x="{}" y="{}" width="{}" height="10" rx="2"/><text class="bits" x="{}" y="{}" text-anchor="end">{}</text></g>',
+        tone, "sum" if last else "", step.label, step.note or "all of it", f"{step.bits:+.1f}", top + 13, step.label,
+        step.note, f"{min(begin, end):.1f}", top + 19, f"{max(abs(end - begin), 1.5):.1f}", _WIDTH, top + 13,
         f"{step.bits:+.1f}",
     )  # fmt: skip

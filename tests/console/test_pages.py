@@ -6,6 +6,8 @@ from html import unescape
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
+from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
@@ -62,9 +64,17 @@ def test_navigation_shows_only_what_opens(world: World, role: str) -> None:
     request = client.get("/admin/").wsgi_request
     items = [item for group in navigation(request) for item in group["items"]]
     assert ("Profiles" in {item["title"] for item in items}) == (role in PEOPLE)
+    assert ("Quality" in {item["title"] for item in items}) == (role == "steward")
     assert ("Audit trail" in {item["title"] for item in items}) == (role == "compliance")
     for item in items:
         assert client.get(item["link"]).status_code == 200, item["link"]
+
+
+def test_every_page_of_the_sidebar_exists() -> None:
+    from cdp.console.navigation import GROUPS
+
+    asked = {page.model for _, pages in GROUPS for page in pages}
+    assert asked == {it for it in asked if admin.site.is_registered(apps.get_model(it))}
 
 
 @pytest.mark.parametrize("role", ROLES)
