@@ -139,7 +139,9 @@ def _row(what: str, how: str, share: Share) -> dict[str, Any]:
 
 
 def _suspects(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
-    rows = Suspect.objects.filter(cleared_by="").order_by("-weight", "profile_id")
+    every = Suspect.objects.filter(cleared_by="")
+    reason = request.GET.get("reason", "")
+    rows = (every.filter(reasons__has_key=reason) if reason in REASONS else every).order_by("-weight", "profile_id")
     shown = Paginator(rows, _SHOWN).get_page(request.GET.get("page"))
     found = list(shown.object_list)
     named = _named(request, [it.profile_id for it in found], at=at)
@@ -151,6 +153,13 @@ def _suspects(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
     }
     return {
         "page": shown,
+        "count": every.count(),
+        "reason": reason,
+        "kinds": [
+            {"key": key, "words": words, "n": n}
+            for key, words in REASONS.items()
+            if (n := every.filter(reasons__has_key=key).count())
+        ],
         "rows": [
             {
                 "it": it,

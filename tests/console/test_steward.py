@@ -179,6 +179,9 @@ def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:
     assert "given names" in text
     assert "Compare the two" in text
     assert "not alike" in text  # joined by hand, which likeness does not bear out
+    for reason, found in (("given_names", True), ("birth_dates", False), ("none", True)):
+        chosen = page_of(client, reverse("admin:console_quality") + f"?reason={reason}")[1]
+        assert ("Compare the two" in chosen) == found, reason
     assert not shows(text, ALICE)
     [suspect] = Suspect.objects.all()
     client.post(reverse("admin:console_quality_clear"), {"profile": suspect.profile_id})
