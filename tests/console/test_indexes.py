@@ -50,7 +50,7 @@ def test_history_and_undo_read_the_acts_they_are_about(world: World) -> None:
     with CaptureQueriesContext(connection) as asked:
         [act] = profiles.history_of(world.bob, most=50)
         decide.undo(done.merges[0], by=STEWARD, at=NOW)
-    assert act.others == [world.bob]
+    assert act.others == [max(world.alice, world.bob)]  # made in one millisecond, either may be the older id
     assert Merge.objects.get(pk=act.id).undone_at
     assert "identity_merge_others" in plans(asked, "identity_merge", "@>")
     assert "identity_merge_decision" in plans(asked, "UPDATE", "identity_merge", "-> 'decision'")
