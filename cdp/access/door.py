@@ -8,14 +8,24 @@ from functools import partial
 from typing import Any
 
 from rest_framework import views
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from cdp.access import idempotency, query, rates
 
 
+class ByAccept(DefaultContentNegotiation):
+    """Answers have the form that `Accept` asks for. DRF would also read `?format=`, and say 404 for one that it does not know."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        """All of them."""
+        return renderers
+
+
 class Door(views.APIView):
     """The base of `View`, `GenericView` and the view sets of `rest.py`."""
 
+    content_negotiation_class = ByAccept
     _allowance: rates.Allowance | None = None
 
     def perform_authentication(self, request: Request) -> None:

@@ -1,6 +1,7 @@
 """The description of the API: valid, complete, open to everyone, and shown without anything from elsewhere."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,11 @@ def test_the_pages_need_nothing_from_elsewhere() -> None:
     assert page.status_code == 200
     assert "default-src 'self'" in page["Content-Security-Policy"]
     assert b"//cdn" not in page.content
+
+
+@pytest.mark.django_db
+@pytest.mark.urls("tests.access.doors")
+def test_a_format_in_the_query_means_nothing(client_with: Callable[..., Client]) -> None:
+    for asked in ("10367", "json", "html"):
+        answer = client_with("segments").get(f"/api/v1/open/?format={asked}")
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json"), asked
