@@ -16,6 +16,7 @@ from django.conf import settings
 
 from cdp.events import wire
 from cdp.events.body import gathered
+from cdp.operations import faults
 from cdp.operations.bridge import Bridge, environment
 from cdp.operations.family import die_with_parent
 from cdp.operations.requests import note
@@ -33,9 +34,14 @@ _others = Bridge(application, threads=settings.WEB_THREADS)
 
 
 async def app(scope: Any, proto: Any) -> None:
-    """RSGI."""
-    if not scope.path.startswith(WIRE):
-        return await _others(scope, proto)
+    """RSGI. Nothing is raised to the server, which would write the texts of exceptions down."""
+    try:
+        await (_wire if scope.path.startswith(WIRE) else _others)(scope, proto)
+    except Exception as error:
+        faults.answer(proto, error)
+
+
+async def _wire(scope: Any, proto: Any) -> None:
     began = perf_counter()
     environ = _posted(scope) if scope.method == "POST" else environment(scope)
     body = await gathered(scope.headers.get("content-length"), proto)

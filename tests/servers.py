@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,7 @@ class Server:
     port: int = field(default_factory=free_port)
     threads: int = 32
     processes: int = 1
+    log: Path | None = None  # where its log goes, if not to this process's own
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -43,9 +45,10 @@ class Server:
         """Starts it and waits until the wire answers."""
         command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--processes", str(self.processes)]
         environment = self.environment | {"PORT": str(self.port), "WEB_THREADS": str(self.threads)}
-        self.process = subprocess.Popen(
-            command, cwd=_ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL
-        )
+        with self.log.open("ab") if self.log else contextlib.nullcontext() as log:
+            self.process = subprocess.Popen(
+                command, cwd=_ROOT, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=log
+            )
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process.poll() is not None:
@@ -73,8 +76,8 @@ def server(clean: None, child_environment: dict[str, str]) -> Iterator[Callable[
     """`server()` starts a web server on this test's databases and waits for it; all are ended with the test."""
     started: list[Server] = []
 
-    def _start(**options: int) -> Server:
-        started.append(Server(child_environment, **options))  # type: ignore[arg-type]
+    def _start(**options: Any) -> Server:
+        started.append(Server(child_environment, **options))
         return started[-1].start()
 
     yield _start

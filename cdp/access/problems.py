@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.core.exceptions import BadRequest, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import override
 from django.views import defaults
@@ -143,7 +143,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, RequestDataTooBig):
         remedy = f"Send at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
         return Problem(413, "too_large", "The body is too large", remedy=remedy)
-    if isinstance(error, SuspiciousOperation):
+    if isinstance(error, SuspiciousOperation | BadRequest):
         return Problem(400, "bad_request", "The request is not valid")
     return Problem(500, "internal", "Something went wrong here", remedy="Report the request id to the operator.")
 

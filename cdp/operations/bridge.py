@@ -12,12 +12,20 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+from django.core.exceptions import BadRequest
+from granian.rsgi import ProtocolClosed
+
 from cdp.operations.threads import Threads
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _SMALL = 256 * 1024  # bytes of a request body that wait in memory, so that a slow sender holds no thread
 _BLOCK = 64 * 1024  # of files that are sent
+_WITHOUT_BODY = frozenset({204, 304})  # the server has closed such an answer before its first part could be sent
 _FORGOTTEN = 16 * 1024 * 1024  # bytes of a request body that are taken in though nobody reads them
+
+
+class CutShort(BadRequest):
+    """The client went away before its body had ended: a 400 that nobody reads, so that no half of a body passes for a whole."""
 
 
 class Bridge:
@@ -56,6 +64,8 @@ class Bridge:
             first = next(parts, b"")  # by now the application has begun its answer
             if not getattr(result, "streaming", False):
                 return *begun[0], b"".join((first, *parts))
+            if environ["REQUEST_METHOD"] == "HEAD" or begun[0][0] in _WITHOUT_BODY:
+                return *begun[0], b""
             stream = _in(loop, _stream(proto, *begun[0]))
             for part in chain((first,), parts):
                 _in(loop, stream.send_bytes(part))
@@ -111,26 +121,33 @@ async def _body(scope: Any, proto: Any, loop: asyncio.AbstractEventLoop) -> Any:
         return io.BytesIO()
     if length is not None and length.isdigit() and int(length) <= _SMALL:
         return io.BytesIO(await proto() if int(length) else b"")
-    return io.BufferedReader(_Incoming(aiter(proto), loop), _BLOCK)
+    return io.BufferedReader(_Incoming(aiter(proto), loop, int(length) if length and length.isdigit() else 0), _BLOCK)
 
 
 class _Incoming(io.RawIOBase):
-    """A request's body as it comes in, read from a thread."""
+    """A request's body as it comes in, read from a thread. `announced`: its bytes, where the sender said how many."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], loop: asyncio.AbstractEventLoop, announced: int) -> None:
         self._chunks, self._loop, self._left = chunks, loop, memoryview(b"")
+        self._missing = announced
 
     def readable(self) -> bool:
         """Yes."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """The next bytes; 0 at the end."""
+        """The next bytes; 0 at the end. Raises CutShort."""
         while not self._left:
-            chunk = _in(self._loop, _next(self._chunks))
+            try:
+                chunk = _in(self._loop, _next(self._chunks))
+            except ProtocolClosed:
+                raise CutShort from None
             if chunk is None:
+                if self._missing > 0:  # the server tells a body that broke off no different from one that ended
+                    raise CutShort
                 return 0
             self._left = memoryview(bytes(chunk))
+            self._missing -= len(self._left)
         taken = min(len(buffer), len(self._left))
         buffer[:taken] = self._left[:taken]
         self._left = self._left[taken:]
