@@ -280,7 +280,7 @@ class Review(models.Model):
     right_id = models.UUIDField(db_index=True)
     probability = models.FloatField()
     bits = models.FloatField()
-    reason = models.CharField(max_length=12)  # near_even, bridge, guard; sample, asked: by a steward
+    reason = models.CharField(max_length=12)  # near_even, bridge, guard, suspect; sample, asked: by a steward
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     decided_by = models.CharField(max_length=80, default="")
     decided_at = models.DateTimeField(null=True)
@@ -318,9 +318,11 @@ class Suspect(models.Model):
 
     profile_id = models.UUIDField(primary_key=True)
     reasons = models.JSONField(default=dict)  # what does not go together -> how many; nothing personal
-    weight = models.FloatField(db_index=True)
+    weight = models.FloatField(db_index=True)  # log2 of the odds that it is two people
     left_id = models.UUIDField(null=True)  # the two records to ask about first
     right_id = models.UUIDField(null=True)
+    # What brought the two sides together: {"rules": {rule: links}, "by": [who decided]}; nothing personal
+    joined = models.JSONField(default=dict, db_default={})
     cleared_by = models.CharField(
         max_length=80, default=""
     )  # a steward looked: it is one person. Until the reasons change.

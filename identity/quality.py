@@ -21,25 +21,20 @@ from cdp.arrays import uuids
 from cdp.audit import Actor
 from cdp.ids import uuid7
 from identity import records
-from identity.models import QualityScan, Suspect
-from identity.records import Rec
-from identity.suspects import Pair, Suspicion, suspect
+from identity.contradictions import Several, Witness
+from identity.models import QualityScan, Review, Suspect
+from identity.suspects import LINE, Suspicion, suspect
+from identity.witnesses import count_several, rates, ties, witnesses
 
 log = structlog.get_logger(__name__)
 
 BATCH = 500
 EVERY = timedelta(hours=1)  # a point of the figures' history, if nothing changed
-ASKED_FROM = 4.0  # weight from which a suspect becomes a question; lighter ones are on the list alone
 IN_FLIGHT = timedelta(minutes=10)  # a batch that began so long ago may have been committed since
 _LOCK = 0x7175616C  # "qual": one look at a time
 _PAGE = """
 SELECT id FROM identity_profile WHERE records > 1 AND (%s::uuid IS NULL OR id > %s::uuid)
 AND (%s::timestamptz IS NULL OR updated_at > %s::timestamptz) ORDER BY id LIMIT %s
-"""
-_EDGES = """
-SELECT left_id, right_id, sum(weight) FROM identity_link WHERE left_id = ANY(%s::uuid[]) GROUP BY 1, 2
-UNION ALL
-SELECT left_id, right_id, 'infinity' FROM identity_constraint WHERE left_id = ANY(%s::uuid[]) AND verdict = 'must_link'
 """
 _FIGURES = {
     "profiles": "SELECT count(*) FROM identity_profile",
@@ -47,16 +42,17 @@ _FIGURES = {
     "links": "SELECT count(*) FROM identity_link",
     "pairs": "SELECT count(*) FROM (SELECT DISTINCT left_id, right_id FROM identity_link) p",
     "similar": "SELECT count(*) FROM identity_link WHERE rule = 'similar'",
-    "suspects": "SELECT count(*) FROM identity_suspect WHERE cleared_by = ''",
+    "suspects": f"SELECT count(*) FROM identity_suspect WHERE cleared_by = '' AND weight >= {LINE}",
     "open": "SELECT count(*) FROM identity_review WHERE state = 'open'",
     "merges": "SELECT count(*) FROM identity_merge WHERE kind = 'merged' AND undone_at IS NULL",
 }
 _STORE = """
-INSERT INTO identity_suspect (profile_id, reasons, weight, left_id, right_id, cleared_by, at)
-SELECT profile_id, reasons, weight, left_id, right_id, '', %s
-FROM unnest(%s::uuid[], %s::jsonb[], %s::float8[], %s::uuid[], %s::uuid[]) AS n(profile_id, reasons, weight, left_id, right_id)
+INSERT INTO identity_suspect (profile_id, reasons, weight, left_id, right_id, joined, cleared_by, at)
+SELECT profile_id, reasons, weight, left_id, right_id, joined, '', %s
+FROM unnest(%s::uuid[], %s::jsonb[], %s::float8[], %s::uuid[], %s::uuid[], %s::jsonb[])
+    AS n(profile_id, reasons, weight, left_id, right_id, joined)
 ON CONFLICT (profile_id) DO UPDATE SET reasons = excluded.reasons, weight = excluded.weight, left_id = excluded.left_id,
-    right_id = excluded.right_id, at = excluded.at,
+    right_id = excluded.right_id, joined = excluded.joined, at = excluded.at,
     cleared_by = CASE WHEN identity_suspect.reasons = excluded.reasons THEN identity_suspect.cleared_by ELSE '' END
 """
 _ASK = """
@@ -68,7 +64,8 @@ AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = s.left_id AN
                 AND c.verdict = 'cannot_link')
 ON CONFLICT (left_id, right_id) DO UPDATE
 SET reason = excluded.reason, probability = excluded.probability, bits = excluded.bits
-WHERE identity_review.state = 'open' AND identity_review.reason NOT IN ('sample', 'suspect')
+WHERE identity_review.state = 'open' AND identity_review.reason <> 'sample'
+    AND (identity_review.reason, identity_review.bits) <> (excluded.reason, excluded.bits)
 """
 # Questions that nobody answered and whose reason is gone: the profile was parted, cleared, or is asked about with other records.
 _WITHDRAW = """
@@ -124,15 +121,16 @@ def begin(*, at: datetime, whole: bool = False) -> QualityScan:
         scan = under_way()
         if scan is not None:
             return scan
-        last = None if whole else latest()
-        since = last.began_at - IN_FLIGHT if last else None
+        last, several = latest(), _several(at=at)
+        # What was judged without these rates was judged by an earlier version: anew, then.
+        since = last.began_at - IN_FLIGHT if last and not whole and "several" in last.counts else None
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT count(*) FROM identity_profile WHERE records > 1 AND (%s::timestamptz IS NULL OR updated_at > %s)",
                 [since, since],
             )
             total = int(cursor.fetchone()[0])
-        return QualityScan.objects.create(began_at=at, since=since, total=total)
+        return QualityScan.objects.create(began_at=at, since=since, total=total, counts={"several": several})
 
 
 def ask(*, by: Actor, at: datetime) -> QualityScan:
@@ -160,27 +158,35 @@ def step(scan_id: UUID, *, at: datetime) -> bool:
         if not ids:
             _finish(scan, at=at)
             return False
-        look(ids, at=at)
+        look(ids, rates(scan.counts.get("several", {})), at=at)
         scan.position, scan.looked_at = ids[-1], scan.looked_at + len(ids)
         scan.save(update_fields=["position", "looked_at"])
         return True
 
 
-def look(profiles: Collection[UUID], *, at: datetime) -> int:
-    """Judges these profiles anew, in the caller's transaction; how many are suspicious."""
+def _several(*, at: datetime) -> dict[str, list[int]]:
+    """`count_several`, of the last `EVERY`."""
+    known = QualityScan.objects.filter(began_at__gt=at - EVERY, counts__has_key="several").order_by("-began_at").first()
+    return dict(known.counts["several"]) if known is not None else count_several()
+
+
+def look(profiles: Collection[UUID], several: Several, *, at: datetime) -> int:
+    """Judges these profiles anew, in the caller's transaction; how many are suspicious. several: how often one person has
+    several keys of a source."""
     scene = records.by_profile(profiles)
-    by_profile: dict[UUID, list[Rec]] = defaultdict(list)
-    for rec in scene.values():
+    said = witnesses(scene)
+    by_profile: dict[UUID, list[Witness]] = defaultdict(list)
+    for id, rec in scene.items():
         if rec.profile_id is not None:
-            by_profile[rec.profile_id].append(rec)
-    edges = _edges(scene)
+            by_profile[rec.profile_id].append(said[id])
+    joined = ties(scene)
     found = {}
-    for id, recs in by_profile.items():
-        inside = {rec.id for rec in recs}
-        own = {pair: bits for rec in recs for pair, bits in edges.get(rec.id, {}).items() if pair[1] in inside}
-        judged = suspect([rec.holder() for rec in recs], own)
+    for profile, own in by_profile.items():
+        inside = {it.id for it in own}
+        own_ties = {pair: tie for it in own for pair, tie in joined.get(it.id, {}).items() if pair[1] in inside}
+        judged = suspect(own, own_ties, several)
         if judged.reasons:
-            found[id] = judged
+            found[profile] = judged
     _store(profiles, found, at=at)
     return len(found)
 
@@ -194,9 +200,26 @@ def clear(profile_id: UUID, *, by: Actor, at: datetime) -> None:
         row.cleared_by = f"{by.kind}:{by.id}"[:80]
         row.save(update_fields=["cleared_by"])
         with connection.cursor() as cursor:
-            cursor.execute(_WITHDRAW, [ASKED_FROM])
+            cursor.execute(_WITHDRAW, [LINE])
         inside = [row.left_id, row.right_id] if row.left_id and row.right_id else []
         audit.record("quality.clear", by=by, object=("profile", profile_id), subjects=inside, details=dict(row.reasons))
+
+
+def question(profile_id: UUID, *, by: Actor, at: datetime) -> Review:
+    """The question about the two records of a suspect that contradict each other most; one that nobody asked yet is asked now.
+    Raises UnknownSuspect."""
+    with transaction.atomic():
+        row = Suspect.objects.select_for_update().filter(pk=profile_id).exclude(left_id=None).first()
+        if row is None or row.left_id is None or row.right_id is None:
+            raise UnknownSuspect
+        chance = 1 / (1 + 2.0**row.weight)
+        asked, made = Review.objects.get_or_create(
+            left_id=row.left_id, right_id=row.right_id,
+            defaults={"probability": chance, "bits": -row.weight, "reason": "asked", "at": at},
+        )  # fmt: skip
+        if made:
+            audit.record("review.ask", by=by, object=("review", asked.id), subjects=[row.left_id, row.right_id])
+        return asked
 
 
 def _alone() -> None:
@@ -208,16 +231,6 @@ def _page(after: UUID | None, since: datetime | None, limit: int) -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_PAGE, [after, after, since, since, limit])
         return [row[0] for row in cursor.fetchall()]
-
-
-def _edges(ids: Collection[UUID]) -> dict[UUID, dict[Pair, float]]:
-    """Left record -> pairs that something joins -> bits."""
-    found: dict[UUID, dict[Pair, float]] = defaultdict(dict)
-    with connection.cursor() as cursor:
-        cursor.execute(_EDGES, [uuids(ids), uuids(ids)])
-        for left, right, bits in cursor.fetchall():
-            found[left][left, right] = max(bits, found[left].get((left, right), bits))
-    return found
 
 
 def _store(looked_at: Collection[UUID], found: dict[UUID, Suspicion], *, at: datetime) -> None:
@@ -235,9 +248,10 @@ def _store(looked_at: Collection[UUID], found: dict[UUID, Suspicion], *, at: dat
                 [
                     at, ids, [json.dumps(it.reasons, sort_keys=True) for _, it in rows], [it.weight for _, it in rows],
                     [left for left, _ in pairs], [right for _, right in pairs],
+                    [json.dumps({"rules": it.rules, "by": it.by}, sort_keys=True) for _, it in rows],
                 ],
             )  # fmt: skip
-            cursor.execute(_ASK, [at, ids, [uuid7() for _ in ids], ASKED_FROM])
+            cursor.execute(_ASK, [at, ids, [uuid7() for _ in ids], LINE])
 
 
 def _finish(scan: QualityScan, *, at: datetime) -> None:
@@ -246,7 +260,7 @@ def _finish(scan: QualityScan, *, at: datetime) -> None:
             "DELETE FROM identity_suspect s WHERE NOT EXISTS"
             " (SELECT FROM identity_profile p WHERE p.id = s.profile_id AND p.records > 1)"
         )
-        cursor.execute(_WITHDRAW, [ASKED_FROM])
+        cursor.execute(_WITHDRAW, [LINE])
         cursor.execute(_THIN, [at])
         for name, query in _FIGURES.items():
             cursor.execute(query)

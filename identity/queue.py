@@ -23,12 +23,13 @@ from django.db.models.functions import Abs
 from identity.models import Record, Review
 
 # About two records of one profile; all others ask whether two profiles are one.
-INSIDE = ("suspect", "bridge", "sample")
+INSIDE = ("suspect", "bridge", "sample", "asked")
 REASONS = {
     "suspect": "a profile whose records contradict each other",
     "bridge": "it alone holds a profile together",
     "guard": "a guard keeps apart what the links join",
     "near_even": "near even odds",
+    "asked": "a steward wanted to compare the two",
     "sample": "drawn by chance, to estimate how often merges are right",
 }
 

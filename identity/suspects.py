@@ -1,39 +1,84 @@
 """Profiles that may be more than one person: what their records say of names, birth dates and ids does not go together. Pure."""
 
-import math
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from identity import names
+from identity.contradictions import Several, Witness, levels, weight
 from identity.names import Person
 from identity.rules import Holder
 
 T = TypeVar("T")
 Pair = tuple[UUID, UUID]
 MANY = 12  # records; a person with more is looked at
-# How much each contradiction weighs in the order of the list. An order of looking, no probability.
-GIVEN, BORN, SUFFIX, FAMILY, IDS, WEAK = 5.0, 5.0, 4.0, 2.0, 1.5, 3.0
+LINE = -3.0  # weight from which a contradiction is strong, and asked about: one in nine
 WEAK_BITS = 12.0  # what holds a profile together with less than this is one shared device
+_MOST_PAIRS = 2_000  # of two sides so many are looked through for the pair that tells most
+
+
+class Tie(NamedTuple):
+    """What joins two records: bits and rules of its links; `by`: who decided it."""
+
+    bits: float
+    rules: tuple[str, ...] = ()
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
-    """What does not go together: counts by reason, how much it weighs, and the two records to ask about first.
+    """What does not go together: counts by reason, how much it weighs (log2 of the odds that it is two people), the two records
+    to ask about first, and what brought their sides together (rules of links, actors of decisions).
 
-    Reasons: given_names, family_names, birth_dates (how many that cannot be one), suffixes, verified_ids (the most ids of one
-    kind that one source has for it), records, weak_link (bits)."""
+    Reasons: given_names, family_names, birth_dates (how many that cannot be one), suffixes, national_ids, verified_ids (the most
+    ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached), records,
+    weak_link (bits)."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     weight: float = 0.0
     pair: Pair | None = None
+    rules: dict[str, int] = field(default_factory=dict)
+    by: tuple[str, ...] = ()
 
 
-def suspect(holders: Sequence[Holder], edges: dict[Pair, float]) -> Suspicion:
-    """Judges the records of one profile. edges: pairs joined by links or by a decision -> bits, of a decision infinite."""
-    persons = {holder.person for holder in holders}
+class _Cut(NamedTuple):
+    """Two sides of a profile, and how much speaks for two people."""
+
+    weight: float
+    ours: tuple[Witness, ...]
+    theirs: tuple[Witness, ...]
+
+
+def suspect(said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several) -> Suspicion:
+    """Judges the records of one profile. ties: what joins them, by pair; several: how often one person has several ids of a
+    source."""
+    holders = [it.holder for it in said]
+    cut = max(_cuts(said, ties, several), key=lambda it: it.weight, default=None)
+    reasons = _reasons(said)
+    if len(said) > MANY:
+        reasons["records"] = len(said)
+    edges = {pair: float("inf") if tie.by else tie.bits for pair, tie in ties.items()}
+    weakest = min((bits for _, bits in spanning(edges)), default=WEAK_BITS)
+    if weakest < WEAK_BITS and len({it.person for it in holders}) > 1:
+        reasons["weak_link"] = round(weakest)
+    if cut is None:
+        return Suspicion(reasons)
+    if cut.weight >= LINE and _unreachable(cut):
+        reasons["contacts"] = 2
+    if not reasons:
+        return Suspicion()
+    across = _across(cut, ties)
+    rules = Counter(rule for tie in across for rule in tie.rules)
+    return Suspicion(
+        reasons, cut.weight, _telling(cut, several), dict(rules), tuple(sorted({t.by for t in across} - {""}))
+    )
+
+
+def _reasons(said: Sequence[Witness]) -> dict[str, int]:
+    persons = {it.person for it in said}
+    strong = Counter((it.holder.source_id, it.holder.key_kind) for it in said if it.holder.strong)
     counts = {
         "given_names": _kinds(
             {it.given for it in persons if it.given}, lambda a, b: names.same_given(a, b) is not False
@@ -43,19 +88,10 @@ def suspect(holders: Sequence[Holder], edges: dict[Pair, float]) -> Suspicion:
         ),
         "suffixes": len({it.suffix for it in persons if it.suffix}),
         "family_names": _kinds({it.family for it in persons if it.family}, lambda a, b: bool(names.same_family(a, b))),
-        "verified_ids": max(Counter((it.source_id, it.key_kind) for it in holders if it.strong).values(), default=0),
+        "national_ids": len({it.national_id for it in said if it.national_id}),
+        "verified_ids": max(strong.values(), default=0),
     }
-    each = {"given_names": GIVEN, "birth_dates": BORN, "suffixes": SUFFIX, "family_names": FAMILY, "verified_ids": IDS}
-    reasons = {name: n for name, n in counts.items() if n > 1}
-    weight = sum(each[name] * math.log2(n) for name, n in reasons.items())
-    if len(holders) > MANY:
-        reasons["records"] = len(holders)
-        weight += math.log2(len(holders) / MANY)
-    weakest = min(spanning(edges), key=lambda edge: edge[1], default=None)
-    if weakest is not None and weakest[1] < WEAK_BITS and len(persons) > 1:
-        reasons["weak_link"] = round(weakest[1])
-        weight += WEAK * (1 - max(weakest[1], 0) / WEAK_BITS)
-    return Suspicion(reasons, weight, _first(holders, edges, weakest)) if reasons else Suspicion()
+    return {name: n for name, n in counts.items() if n > 1}
 
 
 def _kinds(values: set[T], alike: Callable[[T, T], bool]) -> int:
@@ -65,6 +101,34 @@ def _kinds(values: set[T], alike: Callable[[T, T], bool]) -> int:
         near = [group for group in groups if any(alike(value, other) for other in group)]
         groups = [group for group in groups if group not in near] + [[value, *(it for group in near for it in group)]]
     return len(groups)
+
+
+def _cuts(said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several) -> Iterable[_Cut]:
+    """The ways to part a profile in two where it holds together least. What a person decided is what is judged here, so it holds
+    nothing: the links alone make the blocks."""
+    by_id = {it.id: it for it in said}
+    tree = spanning({pair: 0.0 if tie.by else tie.bits for pair, tie in ties.items() if by_id.keys() >= set(pair)})
+    near: dict[UUID, set[UUID]] = defaultdict(set)
+    for (left, right), _ in tree:
+        near[left].add(right)
+        near[right].add(left)
+    for (left, right), _ in tree:
+        side = _side(near, left, without=right)
+        ours = tuple(it for it in said if it.id in side)
+        theirs = tuple(it for it in said if it.id not in side)
+        yield _Cut(weight(ours, theirs, several), ours, theirs)
+
+
+def _side(near: Mapping[UUID, set[UUID]], start: UUID, *, without: UUID) -> set[UUID]:
+    """What still hangs together with one end of an edge of a tree when the edge is cut."""
+    found, waiting = {start}, [start]
+    while waiting:
+        at = waiting.pop()
+        for other in near[at] - found:
+            if not (at == start and other == without):
+                found.add(other)
+                waiting.append(other)
+    return found
 
 
 def spanning(edges: dict[Pair, float]) -> list[tuple[Pair, float]]:
@@ -86,17 +150,25 @@ def spanning(edges: dict[Pair, float]) -> list[tuple[Pair, float]]:
     return kept
 
 
-def _first(holders: Sequence[Holder], edges: dict[Pair, float], weakest: tuple[Pair, float] | None) -> Pair | None:
-    """The pair to ask about: the weakest link across a contradiction; else any contradiction; else the weakest link."""
-    said = {holder.id: holder.person for holder in holders}
-    across = sorted((bits, pair) for pair, bits in edges.items() if set(pair) <= said.keys() and _against(said, pair))
-    if across:
-        return across[0][1]
-    ids = sorted(said)[:60]
-    apart = [(a, b) for at, a in enumerate(ids) for b in ids[at + 1 :] if _against(said, (a, b))]
-    if apart:
-        return apart[0]
-    return weakest[0] if weakest else None
+def _unreachable(cut: _Cut) -> bool:
+    """Neither a mailbox nor a phone in common, though each side has one."""
+    found = levels(cut.ours, cut.theirs)
+    said = {found.get(name) for name in ("email", "phone")}
+    return False in said and True not in said
+
+
+def _across(cut: _Cut, ties: Mapping[Pair, Tie]) -> list[Tie]:
+    ours, theirs = {it.id for it in cut.ours}, {it.id for it in cut.theirs}
+    return [tie for (a, b), tie in ties.items() if (a in ours and b in theirs) or (a in theirs and b in ours)]
+
+
+def _telling(cut: _Cut, several: Several) -> Pair:
+    """The two records, one of each side, that contradict each other most."""
+    ours, theirs = (sorted(side, key=lambda it: (it.person == names.NOBODY, it.id)) for side in (cut.ours, cut.theirs))
+    theirs = theirs[: max(_MOST_PAIRS // len(ours), 1)]
+    pairs = [(a, b) for a in ours[:_MOST_PAIRS] for b in theirs]
+    one, two = max(pairs, key=lambda pair: weight(pair[:1], pair[1:], several))
+    return (one.id, two.id) if one.id < two.id else (two.id, one.id)
 
 
 def _against(said: dict[UUID, Person], pair: Pair) -> bool:

@@ -84,7 +84,7 @@ FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::float8[], %s::float8[], %s::
 WHERE NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = n.left_id AND c.right_id = n.right_id)
 ON CONFLICT (left_id, right_id) DO UPDATE
 SET bits = excluded.bits, probability = excluded.probability, reason = excluded.reason
-WHERE identity_review.state = 'open' AND identity_review.reason NOT IN ('sample', 'suspect') RETURNING 1
+WHERE identity_review.state = 'open' AND identity_review.reason NOT IN ('sample', 'suspect', 'asked') RETURNING 1
 """
 
 

@@ -45,7 +45,9 @@ def test_a_wrong_merge_is_found_asked_about_undone_and_stays_undone(wrong):
     assert together(*alice, *bob)
     scan = look()
     [suspect] = Suspect.objects.all()
-    assert suspect.reasons == {"given_names": 2, "family_names": 2, "birth_dates": 2, "verified_ids": 2}
+    told = {"given_names": 2, "family_names": 2, "birth_dates": 2, "verified_ids": 2, "contacts": 2}
+    assert suspect.reasons == told
+    assert suspect.joined == {"rules": {}, "by": ["user:7"]}
     assert scan.counts["suspects"] == 1
     [question] = Review.objects.all()
     merged = constraints()
