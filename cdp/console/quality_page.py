@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,21 +16,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from cdp.access.principals import actor_of, audited, holds, purpose_of
-from cdp.console import charts, names
+from cdp.console import charts, names, suspects_page
 from cdp.console.together import actors
 from consent.permits import permits_profiles
 from identity import estimate, quality, queue, sampling, unsure
 from identity.estimate import Share
 from identity.linking import activation, training
 from identity.linking.jobs import Busy
-from identity.models import MatchModel, Profile, QualityScan, Review, Suspect
+from identity.models import MatchModel, Profile, QualityScan, Review
 from identity.unsure import Unsure
 
-_SHOWN, _LARGEST, _UNSURE, _POINTS, _VERSIONS = 20, 10, 20, 60, 8
-REASONS = {
-    "given_names": "given names", "family_names": "family names", "birth_dates": "birth dates", "suffixes": "suffixes",
-    "verified_ids": "ids of one source", "records": "records", "weak_link": "bits in its weakest link",
-}  # fmt: skip
+_LARGEST, _UNSURE, _POINTS, _VERSIONS = 10, 20, 60, 8
 Door = Callable[[HttpRequest], HttpResponse]
 
 
@@ -45,7 +40,8 @@ def page(request: HttpRequest) -> HttpResponse:
     _check(request, "merges:read")
     at = timezone.now()
     scans = quality.series(_POINTS)
-    suspects, largest = _suspects(request, at=at), _largest(request, at=at)
+    suspects = suspects_page.listing(request, lambda ids: _named(request, ids, at=at))
+    largest = _largest(request, at=at)
     like, hand = (_joined(request, it, at=at) for it in (unsure.by_likeness(_UNSURE), unsure.by_hand(_UNSURE)))
     seen = len(suspects["rows"]) + len(largest) + len(like) + len(hand)
     audited(request, "quality.read", object=("profile", ""), fields=["name"], rows=seen)
@@ -136,41 +132,6 @@ def _row(what: str, how: str, share: Share) -> dict[str, Any]:
         "what": what, "how": how, "value": share.value, "low": share.low, "high": share.high, "of": share.of,
         "from": round(100 * share.low, 2), "width": round(100 * (share.high - share.low), 2),
     }  # fmt: skip
-
-
-def _suspects(request: HttpRequest, *, at: datetime) -> dict[str, Any]:
-    every = Suspect.objects.filter(cleared_by="")
-    reason = request.GET.get("reason", "")
-    rows = (every.filter(reasons__has_key=reason) if reason in REASONS else every).order_by("-weight", "profile_id")
-    shown = Paginator(rows, _SHOWN).get_page(request.GET.get("page"))
-    found = list(shown.object_list)
-    named = _named(request, [it.profile_id for it in found], at=at)
-    asked: dict[tuple[UUID | None, UUID | None], UUID] = {
-        (left, right): id
-        for left, right, id in Review.objects.filter(left_id__in=[it.left_id for it in found]).values_list(
-            "left_id", "right_id", "id"
-        )
-    }
-    return {
-        "page": shown,
-        "count": every.count(),
-        "reason": reason,
-        "kinds": [
-            {"key": key, "words": words, "n": n}
-            for key, words in REASONS.items()
-            if (n := every.filter(reasons__has_key=key).count())
-        ],
-        "rows": [
-            {
-                "it": it,
-                **named.get(it.profile_id, {"name": "withheld", "records": "–"}),
-                "reasons": [(REASONS.get(name, name), n) for name, n in it.reasons.items()],
-                "review": asked.get((it.left_id, it.right_id)),
-                "share": min(100, round(100 * it.weight / 20)),
-            }
-            for it in found
-        ],
-    }
 
 
 def _joined(request: HttpRequest, found: Sequence[Unsure], *, at: datetime) -> list[dict[str, Any]]:
@@ -283,6 +244,7 @@ def urls() -> list[URLPattern]:
     return [
         path("people/quality/", wrap(page), name="console_quality"),
         path("people/quality/jobs/", wrap(jobs), name="console_quality_jobs"),
+        path("people/quality/question/", wrap(require_POST(suspects_page.compare)), name="console_quality_question"),
         *(
             path(f"people/quality/{name}/", wrap(door), name=f"console_quality_{name}")
             for name, door in buttons.items()

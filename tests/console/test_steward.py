@@ -11,7 +11,9 @@ from django.urls import reverse
 
 from identity import decide, quality
 from identity.models import Constraint, Record, Review, Suspect
-from tests.console.conftest import NOW, World, entries, signed_in
+from identity.observe import observe
+from identity.suspects import LINE
+from tests.console.conftest import NOW, World, entries, observation, signed_in
 from tests.console.test_pages import page_of, profile_page, shows
 from tests.identity.cases import said, see
 from tests.identity.test_decide import STEWARD
@@ -167,17 +169,48 @@ def test_taking_back_what_was_decided_of_somebody_leaves_what_was_decided_of_oth
     assert set(Constraint.objects.values_list("left_id", "right_id")) == {tuple(sorted(others))}
 
 
+def looked_at() -> None:
+    """A whole look."""
+    scan = quality.begin(at=NOW)
+    while quality.step(scan.id, at=NOW + timedelta(seconds=1)):
+        pass
+
+
+def test_weak_reasons_are_below_a_line_and_can_be_compared_too(world: World) -> None:
+    client, page = signed_in("steward"), reverse("admin:console_quality")
+    observe([observation(world.shop, ALICE, "second-id", at=NOW)], at=NOW)
+    looked_at()
+    [suspect] = Suspect.objects.all()
+    assert (suspect.reasons["verified_ids"], suspect.joined["by"]) == (2, [])
+    assert Suspect.objects.filter(weight__lt=LINE).exists()
+    assert "Compare the two" not in page_of(client, page)[1]
+    assert "1 with weak reasons only" in page_of(client, page)[1]
+    weak = page_of(client, page + "?weak=1")[1]
+    assert "same email" in weak
+    assert not Review.objects.exists()
+    button = reverse("admin:console_quality_question")
+    for _ in range(2):
+        shown = client.post(button, {"profile": suspect.profile_id}, follow=True)
+        assert shown.redirect_chain[-1][0].startswith(pair_page(Review.objects.get()))
+        assert "a steward wanted to compare the two" in shown.content.decode()
+    assert len(entries("review.ask")) == 1
+    looked_at()
+    assert Review.objects.get().reason == "asked"
+    for wrong in ("x", str(world.bob)):
+        assert "not on the list any more" in client.post(button, {"profile": wrong}, follow=True).content.decode()
+    assert signed_in("marketer").post(button, {"profile": suspect.profile_id}).status_code == 403
+
+
 def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:
     client = signed_in("steward")
     assert "Nobody has looked yet" in page_of(client, reverse("admin:console_quality"))[1]
     decide.same_person(world.alice, world.bob, by=STEWARD, at=NOW)
-    scan = quality.begin(at=NOW)
-    while quality.step(scan.id, at=NOW + timedelta(seconds=1)):
-        pass
+    looked_at()
     status, text = page_of(client, reverse("admin:console_quality"))
     assert status == 200
     assert "given names" in text
     assert "Compare the two" in text
+    assert "by hand, user:7" in text
     assert "not alike" in text  # joined by hand, which likeness does not bear out
     for reason, found in (("given_names", True), ("birth_dates", False), ("none", True)):
         chosen = page_of(client, reverse("admin:console_quality") + f"?reason={reason}")[1]
