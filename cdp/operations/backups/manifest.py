@@ -12,6 +12,7 @@ from cdp.operations.backups.programs import BackupError
 NAME = "manifest.json"
 FORMAT = 1
 _BLOCK = 1 << 20
+_ANOTHER = "Use another copy of it, or another backup: nothing of this one was used."
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def read(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise BackupError(f"{folder} holds no whole backup: there is no {NAME} in it.") from None
     except (OSError, ValueError):
-        raise BackupError(f"{folder / NAME} cannot be read.") from None
+        raise BackupError(f"{folder / NAME} cannot be read. {_ANOTHER}") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise BackupError(
             f"{folder / NAME} is of a format that this version does not know: use the version that made it."
@@ -60,7 +61,7 @@ def read(folder: Path) -> Manifest:
     try:
         return Manifest(**document)
     except TypeError:
-        raise BackupError(f"{folder / NAME} is damaged.") from None
+        raise BackupError(f"{folder / NAME} is damaged. {_ANOTHER}") from None
 
 
 def fingerprints(folder: Path) -> dict[str, list[Any]]:
@@ -76,13 +77,17 @@ def verify(folder: Path) -> Manifest:
     wrong = [f"{path} is missing" for path in sorted(manifest.files.keys() - found.keys())]
     wrong += [f"{path} does not belong to it" for path in sorted(found.keys() - manifest.files.keys())]
     wrong += [
-        f"{path} was altered"
+        f"{path} {_difference(found[path][0], manifest.files[path][0])}"
         for path in sorted(found)
         if path in manifest.files and found[path] != manifest.files[path]
     ]
     if wrong:
-        raise BackupError(f"The backup {folder} is damaged: {', '.join(wrong[:10])}.")
+        raise BackupError(f"The backup {folder} is damaged: {', '.join(wrong[:10])}. {_ANOTHER}")
     return manifest
+
+
+def _difference(found: int, written: int) -> str:
+    return f"was cut short ({found:,} of {written:,} bytes)" if found < written else "was altered"
 
 
 def _sha256(path: Path) -> str:

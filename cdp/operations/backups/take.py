@@ -1,5 +1,6 @@
 """Taking a backup: both databases as they were at one moment, in a folder that is whole or no backup at all."""
 
+import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -137,11 +138,20 @@ def _work(folder: Path) -> Iterator[Path]:
         work.rmdir()
     except BaseException as error:
         _clear(folder, there=there)
-        if isinstance(error, OSError):
+        if why := _no_room(error):
             raise BackupError(
-                f"The backup could not be written: {os.strerror(error.errno or 0)}. Nothing was kept."
+                f"The backup could not be written to {folder}: {why}. Nothing was kept, and nothing else has changed. Make room "
+                "there, or give a folder on a larger disk."
             ) from None
         raise
+
+
+def _no_room(error: BaseException) -> str:
+    """Why nothing can be written, where that is what went wrong: for us, or for the pg_dump whose words `error` repeats."""
+    if isinstance(error, OSError):
+        return os.strerror(error.errno or 0)
+    told = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+    return next((why for why in told if isinstance(error, BackupError) and why in str(error)), "")
 
 
 def _clear(folder: Path, *, there: bool) -> None:
