@@ -4,16 +4,12 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import PasswordResetForm, SetPasswordForm
-from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminPasswordWidget
 
-from cdp.access import rates
-from cdp.access.buckets import Policy
-from cdp.access.mailing import NotSent, send
+from cdp.access import resets
 from cdp.audit import Actor, record
-
-_MAILS = Policy(5, 3600)  # to one person: whoever knows an address must not be able to fill its mailbox
 
 
 class AskForm(PasswordResetForm):
@@ -33,20 +29,9 @@ class AskForm(PasswordResetForm):
         html: str | None = None,
         **_: Any,
     ) -> None:
-        """One mail, a few in an hour; a server that would not have it shows nothing to whoever asked (it is counted, and logged
-        there), nor does a mail too many."""
-        user: User = context["user"]
-        may = rates.within(
-            f"reset:{user.pk}:{user.date_joined.timestamp()}", _MAILS
-        )  # the number alone may be another's
-        outcome = "success" if may else "denied"
-        record("user.ask_reset", by=Actor("anonymous", ""), object=("user", user.pk), outcome=outcome)
-        if not may:
-            return
-        try:
-            send(to, "access/mail/reset.txt", context)
-        except NotSent:
-            return
+        """Writes down who asked. The mail goes a moment later: neither the answer nor how long it takes tells whether there is
+        such an account, and a mail server that is away loses no request."""
+        resets.ask(context["user"], at=timezone.now())
 
 
 class _Passwords(forms.Form):

@@ -98,7 +98,7 @@ def _send(invitation: Invitation, token: str) -> Invited:
         return Invited(invitation, link, "No mail server is set (EMAIL_URL).")
     context = {"link": link, "hours": int(LASTING.total_seconds() // 3600), "roles": titles(invitation.roles)}
     try:
-        mailing.send(invitation.email, "access/mail/invitation.txt", context)
+        mailing.send(invitation.email, "access/mail/invitation.txt", context, at=invitation.sent_at)
     except mailing.NotSent as error:
         return Invited(invitation, link, str(error))
     return Invited(invitation, "")

@@ -9,9 +9,10 @@ from django.db.models.functions import Now
 
 from cdp.access import scopes
 from cdp.access.invitation import Invitation
+from cdp.access.undelivered import Failure, Reset
 from cdp.ids import uuid7
 
-__all__ = ["ApiKey", "Invitation", "KeptAnswer"]
+__all__ = ["ApiKey", "Failure", "Invitation", "KeptAnswer", "Reset"]
 
 
 class ApiKeys(models.QuerySet["ApiKey"]):

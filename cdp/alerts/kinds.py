@@ -53,6 +53,11 @@ KINDS: dict[str, Kind] = {
         "Imports, rebuilds and other jobs wait until BROKER_URL answers again. Events and memberships do not need it.",
         MINUTE,
     ),
+    "mail": Kind(
+        "E-mail cannot be sent",
+        "Correct EMAIL_URL or EMAIL_FROM and start anew, or mend the mail server; `manage.py check_email` tries it. Alerts and "
+        "links for new passwords go once it works; of an invitation the link is shown to whoever invites.",
+    ),
     "process": Kind(
         "A process is missing",
         "Start it: `manage.py up` runs all of them, `manage.py worker` the pipeline and the jobs, `manage.py beat` the "

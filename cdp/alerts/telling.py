@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.urls import reverse
 
-from cdp.access.mailing import NotSent, send
+from cdp.access.mailing import NotSent, pausing, send
 from cdp.alerts.models import Alert, Subscriber
 
 log = structlog.get_logger(__name__)
@@ -34,15 +34,17 @@ def tell(*, at: datetime) -> int:
     opened = [alert for alert in opened if alert.closed_at is None]
     if not (opened or closed):
         return 0
-    if _sent(opened, closed) or _given_up([*opened, *closed], at):
+    if _sent(opened, closed, at) or _given_up([*opened, *closed], at):
         Alert.objects.filter(pk__in=[alert.pk for alert in opened]).update(told_open_at=at)
         Alert.objects.filter(pk__in=[alert.pk for alert in closed]).update(told_open_at=at, told_closed_at=at)
     return len(opened) + len(closed)
 
 
-def _sent(opened: Sequence[Alert], closed: Sequence[Alert]) -> bool:
-    """Did it reach anybody? When no one could be reached, it is tried again."""
+def _sent(opened: Sequence[Alert], closed: Sequence[Alert], at: datetime) -> bool:
+    """Did it reach anybody? When no one could be reached, it is tried again, after a pause where that is the server's fault."""
     addresses = recipients()
+    if addresses and pausing(at):
+        return False
     first = (opened or closed)[0]
     context = {
         "opened": opened,
@@ -51,15 +53,17 @@ def _sent(opened: Sequence[Alert], closed: Sequence[Alert]) -> bool:
         "host": urlsplit(settings.PUBLIC_URL).hostname,
         "page": reverse("admin:alerts_alert_changelist"),
     }
-    failed = 0
+    sent = 0
     for address in addresses:
         try:
-            send(address, "alerts/mail.txt", context)
-        except NotSent:
-            failed += 1
-    if failed:
-        log.warning("alerts.mail_not_sent", n=failed)
-    return failed < len(addresses) or not addresses
+            send(address, "alerts/mail.txt", context, at=at)
+            sent += 1
+        except NotSent as error:
+            if not error.alone:
+                break
+    if sent < len(addresses):
+        log.warning("alerts.mail_not_sent", n=len(addresses) - sent)
+    return bool(sent) or not addresses
 
 
 def _given_up(alerts: Sequence[Alert], at: datetime) -> bool:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection
 
+from cdp.access.undelivered import LASTING, Failure
 from cdp.alerts.update import Finding
 from cdp.operations import queues
 from cdp.operations.models import Process
@@ -96,6 +97,11 @@ def broker(now: datetime) -> list[Finding]:
     return [] if queues.broker() is not None else [Finding("broker", "The broker did not answer.")]
 
 
+def mail(now: datetime) -> list[Finding]:
+    """Whether the last mail could be sent."""
+    return [Finding("mail", it.reason) for it in Failure.objects.filter(failed_at__gt=now - LASTING)]
+
+
 def processes(now: datetime) -> list[Finding]:
     """Whether there is a worker, a worker of jobs and a calendar."""
     alive = set(Process.objects.filter(seen_at__gt=now - MISSING).values_list("kind", flat=True))
@@ -111,5 +117,6 @@ ALL: tuple[tuple[tuple[str, ...], Check], ...] = (
     (("delay", "backlog", "sequencer"), flow),
     (("disk",), disk),
     (("broker",), broker),
+    (("mail",), mail),
     (("process",), processes),
 )

@@ -1,4 +1,5 @@
-"""Looks after the installation, four times a minute: listens to the sources, opens and closes alerts, tells of them.
+"""Looks after the installation, four times a minute: listens to the sources, opens and closes alerts, tells of them,
+and sends the links for new passwords.
 
 Every process's reporter calls `look`; the one whose database session holds the advisory lock does it, and when that
 process dies, another one's next call does. So a missing worker is noticed by the web process, and the other way round.
@@ -10,6 +11,7 @@ from datetime import datetime
 import structlog
 from django.db import DatabaseError, connection
 
+from cdp.access import resets
 from cdp.alerts.telling import tell
 from cdp.alerts.update import update
 from cdp.operations import checks
@@ -55,3 +57,4 @@ def at_once(now: datetime) -> None:
             log.warning("watch.check_failed", kind=kinds[0], error=type(error).__name__)
     update(findings, looked_for=looked_for, at=now)
     tell(at=now)
+    resets.send_due(at=now)

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
+from django.utils import timezone
 
 from cdp.access.mailing import NotSent, send
 
@@ -24,7 +25,7 @@ class Command(BaseCommand):
         except ValidationError:
             raise CommandError("that is not an e-mail address") from None
         try:
-            send(options["address"], "access/mail/check.txt", {})
+            send(options["address"], "access/mail/check.txt", {}, at=timezone.now())
         except NotSent as error:
             raise CommandError(str(error)) from None
         if settings.EMAIL_CONFIGURED:
