@@ -20,12 +20,12 @@ Pair = tuple[UUID, UUID]
 # A decision about a pair answers the question about it, however it was decided; without one the question is open again.
 _ANSWERED = """
 UPDATE identity_review v SET state = CASE n.verdict WHEN 'must_link' THEN 'same' ELSE 'different' END,
-    decided_by = %s, decided_at = %s, batch = NULL, before = '[]'
+    decided_by = %s, decided_at = %s, batch = NULL, before = '[]', earlier = NULL
 FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS n(left_id, right_id, verdict)
 WHERE v.left_id = n.left_id AND v.right_id = n.right_id
 """
 _ASKED_AGAIN = """
-UPDATE identity_review v SET state = 'open', decided_by = '', decided_at = NULL, batch = NULL, before = '[]'
+UPDATE identity_review v SET state = 'open', decided_by = '', decided_at = NULL, batch = NULL, before = '[]', earlier = NULL
 FROM unnest(%s::uuid[], %s::uuid[]) AS n(left_id, right_id)
 WHERE v.left_id = n.left_id AND v.right_id = n.right_id AND v.state IN ('same', 'different')
 """

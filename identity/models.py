@@ -288,6 +288,7 @@ class Review(models.Model):
     before = models.JSONField(
         default=list, db_default=[]
     )  # [left, right, verdict or null]: what the answer's decisions replaced
+    earlier = models.JSONField(null=True)  # the answer that this one replaced: {state, by, at, batch, before, earlier}
     at = models.DateTimeField(db_default=Now())
 
     class Meta:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -11,8 +12,8 @@ from cdp import audit
 from cdp.audit import Actor
 from cdp.ids import uuid7
 from identity import decide, locks
-from identity.decide import Decision, Undecidable, signature
-from identity.models import Review, Suspect
+from identity.decide import Decision, Pair, Undecidable, signature
+from identity.models import Constraint, Review, Suspect
 
 MOST = 200
 State = Review.State
@@ -43,35 +44,55 @@ def answer(reviews: Collection[UUID], verdict: str, *, by: Actor, at: datetime) 
         moved = [row for row in rows if row.state != verdict]
         if not moved:
             return Answered(None, 0, Decision())
+        for row in moved:
+            row.earlier = _kept(row)
         done = _decide(moved, verdict, by=by, at=at)
         batch = uuid7()
         for row in moved:
             row.state, row.decided_by, row.decided_at, row.batch = verdict, signature(by), at, batch
-        Review.objects.bulk_update(moved, ["state", "decided_by", "decided_at", "batch", "before"])
+        Review.objects.bulk_update(moved, ["state", "decided_by", "decided_at", "batch", "before", "earlier"])
         _clear(moved, by=signature(by) if verdict == State.SAME else "")
         _note("review.answer", moved, verdict, done, by=by)
         return Answered(batch, len(moved), done)
 
 
 def undo(batch: UUID, *, by: Actor, at: datetime) -> Answered:
-    """Opens the questions again that were answered together, and takes their decisions back. Raises Undecidable."""
+    """Takes back what was answered together: questions that had an earlier answer have that again, the others are open, and what
+    was decided before holds again. Raises Undecidable."""
     with transaction.atomic():
         locks.take()
         rows = list(Review.objects.filter(batch=batch).order_by("id"))
         if not rows:
             raise Undecidable("These answers were undone already, or have been replaced by others.")
         done = _take_back(rows, by=by, at=at)
-        again: dict[str, object] = {
-            "state": State.OPEN,
-            "decided_by": "",
-            "decided_at": None,
-            "batch": None,
-            "before": [],
-        }
-        Review.objects.filter(id__in=[row.id for row in rows]).update(**again)
-        _clear(rows, by="")
+        for row in rows:
+            _put_back(row)
+            _clear([row], by=row.decided_by if row.state == State.SAME else "")
+        Review.objects.bulk_update(rows, ["state", "decided_by", "decided_at", "batch", "before", "earlier"])
         _note("review.undo", rows, State.OPEN, done, by=by)
         return Answered(None, len(rows), done)
+
+
+def _kept(row: Review) -> dict[str, Any] | None:
+    """The answer that a new one replaces, and what that one replaced, as JSON; None where there is none."""
+    if row.state == State.OPEN:
+        return None
+    return {
+        "state": row.state,
+        "by": row.decided_by,
+        "at": row.decided_at.isoformat() if row.decided_at else None,
+        "batch": str(row.batch) if row.batch else None,
+        "before": row.before,
+        "earlier": row.earlier,
+    }
+
+
+def _put_back(row: Review) -> None:
+    """The answer that the last one replaced; open where there was none."""
+    was = row.earlier or {"state": State.OPEN, "by": "", "at": None, "batch": None, "before": [], "earlier": None}
+    row.state, row.decided_by, row.before, row.earlier = was["state"], was["by"], was["before"], was["earlier"]
+    row.decided_at = datetime.fromisoformat(was["at"]) if was["at"] else None
+    row.batch = UUID(was["batch"]) if was["batch"] else None
 
 
 def _taken(reviews: Collection[UUID]) -> list[Review]:
@@ -84,9 +105,10 @@ def _taken(reviews: Collection[UUID]) -> list[Review]:
 def _decide(rows: Sequence[Review], verdict: str, *, by: Actor, at: datetime) -> Decision:
     """Makes the decisions, and notes on each row what its own replaced."""
     if verdict == State.UNSURE:
+        held = _in_force(rows)
         done = _take_back(rows, by=by, at=at)
         for row in rows:
-            row.before = []
+            row.before = _noted({pair: held.get(pair) for pair in _about(row)}) if row.state in DECIDED else []
         return done
     verb = decide.join if verdict == State.SAME else decide.part
     done = Decision()
@@ -99,18 +121,32 @@ def _decide(rows: Sequence[Review], verdict: str, *, by: Actor, at: datetime) ->
     return done
 
 
-def _noted(before: Mapping[tuple[UUID, UUID], str | None]) -> list[list[str | None]]:
+def _noted(before: Mapping[Pair, str | None]) -> list[list[str | None]]:
     return [[str(left), str(right), verdict] for (left, right), verdict in before.items()]
 
 
 def _take_back(rows: Sequence[Review], *, by: Actor, at: datetime) -> Decision:
     """What was decided before the answers holds again; of two answers about a pair, before the earlier one."""
-    before: dict[tuple[UUID, UUID], str | None] = {}
+    before: dict[Pair, str | None] = {}
     for row in rows:
-        if row.state in DECIDED:
-            for left, right, verdict in row.before or [[str(row.left_id), str(row.right_id), None]]:
-                before.setdefault((UUID(left), UUID(right)), verdict)
+        if row.state in DECIDED or row.before:
+            for pair, verdict in _about(row).items():
+                before.setdefault(pair, verdict)
     return decide.restore(before, by=by, at=at) if before else Decision()
+
+
+def _about(row: Review) -> dict[Pair, str | None]:
+    """The pairs that an answer decided -> what was decided of them before."""
+    return {(UUID(left), UUID(right)): verdict for left, right, verdict in row.before} or {_pair(row): None}
+
+
+def _in_force(rows: Sequence[Review]) -> dict[Pair, str]:
+    """What is decided now of the pairs that these answers decided."""
+    pairs = {pair for row in rows for pair in _about(row)}
+    known = Constraint.objects.filter(
+        left_id__in={left for left, _ in pairs}, right_id__in={right for _, right in pairs}
+    )
+    return {(it.left_id, it.right_id): it.verdict for it in known}
 
 
 def _clear(rows: Sequence[Review], *, by: str) -> None:
@@ -120,7 +156,7 @@ def _clear(rows: Sequence[Review], *, by: str) -> None:
             Suspect.objects.filter(left_id=row.left_id, right_id=row.right_id).update(cleared_by=by)
 
 
-def _pair(row: Review) -> tuple[UUID, UUID]:
+def _pair(row: Review) -> Pair:
     return row.left_id, row.right_id
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from cdp.access.admin import ReadOnlyAdmin
 from cdp.access.principals import actor_of, audited, holds, sees_identifying
-from cdp.console import foreseen, reveal_form, review_page
+from cdp.console import answered, foreseen, reveal_form, review_page
 from cdp.console.review_page import Withheld, chosen, filtered
 from consent.models import Purpose
 from identity import queue, review
@@ -22,7 +22,6 @@ from identity.decide import Undecidable
 from identity.models import Review
 from identity.records import KeyMissing
 
-_LAST = "review_last"  # in the session: [batch, question] of the last answers, for `z`
 WORDS = {"same": "the same person", "different": "different people", "unsure": "put aside"}
 
 
@@ -47,7 +46,7 @@ class ReviewAdmin(ReadOnlyAdmin):
 
     def _frame(self, request: HttpRequest, title: str) -> dict[str, Any]:
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "is_fullwidth": "1"}
-        return {**frame, "may_decide": holds(request, "merges:write"), "last": request.session.get(_LAST)}
+        return {**frame, "may_decide": holds(request, "merges:write"), "answers": answered.count(request)}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The queue."""
@@ -143,28 +142,27 @@ class ReviewAdmin(ReadOnlyAdmin):
             messages.warning(request, str(error))
             return
         if done.batch:
-            request.session[_LAST] = [str(done.batch), str(ids[0])]
+            answered.given(request, done.batch, ids, verdict)
         refused = f" Not followed: {', '.join(done.decision.refused)}." if done.decision.refused else ""
-        messages.success(
-            request, f"{done.decided} answered: {WORDS[verdict]}.{refused} It stays so, whatever comes later."
-        )
+        stays = "They can be asked again." if verdict == "unsure" else "It stays so, whatever comes later."
+        messages.success(request, f"{done.decided} answered: {WORDS[verdict]}.{refused} {stays}")
 
     def undo(self, request: HttpRequest) -> HttpResponseRedirect:
-        """Takes the last answers back, and shows their question again."""
+        """Takes the latest answers of this session that still stand back, and shows their question; of several, the queue."""
         self._may_decide(request)
         filters = chosen(request.GET)
-        last = request.session.pop(_LAST, None)
-        if last is None:
-            messages.info(request, "There is nothing to undo.")
-            return redirect(self._queue(filters))
-        try:
-            done = review.undo(UUID(last[0]), by=actor_of(request), at=timezone.now())
-            messages.success(
-                request, f"{done.decided} answer{'s' if done.decided > 1 else ''} taken back: all is as it was."
-            )
-        except Undecidable as error:
-            messages.warning(request, str(error))
-        return redirect(self._page(last[1], filters))
+        for last in answered.latest_first(request):
+            try:
+                done = review.undo(last.batch, by=actor_of(request), at=timezone.now())
+            except Undecidable:  # replaced or taken back elsewhere meanwhile: the next older is meant
+                continue
+            several = f"{done.decided} answers" if done.decided > 1 else "The answer"
+            left = answered.count(request)
+            older = f"{left} older can be undone, too." if left else "It was the first of this session."
+            messages.success(request, f"{several} “{WORDS[last.verdict]}” taken back: all is as it was. {older}")
+            return redirect(self._queue(filters) if last.question is None else self._page(last.question, filters))
+        messages.info(request, "There is nothing left to undo: no answer that you gave in this session stands.")
+        return redirect(self._queue(filters))
 
     def _may_decide(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request) or not holds(request, "merges:write"):

@@ -137,6 +137,29 @@ def test_an_answer_takes_nothing_back_that_was_decided_elsewhere_meanwhile(pair)
     assert not together(a, b)
 
 
+def test_undo_goes_back_answer_by_answer_whatever_was_answered_over_what(pair):
+    a, b, it = pair
+    decide.must_link(a.record_id, b.record_id, by=STEWARD, at=LATER)
+    Review.objects.update(state="open")
+    who, states = client("merges:*"), []
+
+    def state():
+        held = Constraint.objects.values_list("verdict", flat=True)
+        return Review.objects.get().state, sorted(held), together(a, b)
+
+    states = [state()]
+    batches = []
+    for verdict in ("different", "unsure", "same", "different", "unsure"):
+        batches.append(answer(who, verdict, it).json()["batch"])
+        states.append(state())
+    for batch in reversed(batches):
+        states.pop()
+        assert post(who, "reviews/undo/", {"batch": batch}).status_code == 200
+        assert state() == states[-1]
+    assert post(who, "reviews/undo/", {"batch": batches[0]}).status_code == 409
+    assert rebuild(check=True, at=LATER) == 0
+
+
 def test_a_question_is_read_for_a_purpose_that_both_people_permit(pair):
     _, _, it = pair
     assert client("merges:read").get(f"/api/v1/reviews/{it.id}/").status_code == 200
