@@ -6,15 +6,15 @@ there is one follower at a time (`turn`); nothing happens without being in the q
 one statement together with the places in the queue of what that statement already sees (docs/decisions/0008)."""
 
 import os
-from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+from django.conf import settings
 from django.db import connection, transaction
 
 from cdp import outbox
@@ -22,15 +22,14 @@ from cdp.database import disk
 from cdp.database.together import together
 from cdp.outbox import Drained, Happened
 from segments import load, memberships, program
-from segments.evaluate import Subject, Verdict
+from segments.evaluate import Subject
 from segments.history import Column, lookup
 from segments.memberships import Difference
+from segments.memory import Memory, Person
 from segments.nodes import FOREVER, Event, Path, micros
 from segments.program import Definition, Program
 from segments.refresh import lock, stored, until
 
-# Of so many events the past is kept, and each person counts for some more: about 200 MB. Who was busy last is kept.
-MOST_KEPT, OF_A_PERSON = 600_000, 30
 # A follower of which nothing was heard for so long is taken to be gone.
 PATIENCE = timedelta(seconds=3)
 
@@ -50,34 +49,15 @@ FROM identity_profile p WHERE p.id = ANY(%s)
 _EVERYTHING: frozenset[UUID] | None = None  # what moved of a person: everything, or events of these names
 
 
-@dataclass(slots=True)
-class Person:
-    """What rules need of a person. `counted`: places in the queue of events that `history` holds already."""
-
-    records: frozenset[UUID]
-    facts: Mapping[str, Any]
-    history: dict[str, Column]
-    consents: Mapping[str, Verdict]
-    stored: dict[UUID, tuple[bool, int]]
-    counted: set[int]
-
-    @property
-    def weight(self) -> int:
-        return OF_A_PERSON + sum(len(column.times) for column in self.history.values())
-
-
 class Live:
     """The people in memory, and the memberships that follow from them. For one thread."""
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
-        self._me, self._process, self._most = uuid4(), os.getpid(), most
+    def __init__(self, megabytes: float | None = None) -> None:
+        self._me, self._process = uuid4(), os.getpid()
         self._program: Program | None = None
         self._paths: dict[str, list[Path]] = {}
         self._ordered: set[str] = set()  # events of which rules ask for the first or last value
-        self._people: OrderedDict[UUID, Person] = OrderedDict()
-        self._weights: dict[UUID, int] = {}
-        self._home: dict[UUID, UUID] = {}
-        self._weight = 0
+        self._people = Memory(settings.MEMBERSHIP_MEMORY if megabytes is None else megabytes)
         self._connection: Any = None
 
     def turn(self, patience: timedelta = timedelta(0)) -> bool:
@@ -134,21 +114,18 @@ class Live:
         for profile, events in happened.items():
             person = self._people.get(profile)
             if person is not None and not self._take(person, events):
-                self._drop(profile)
+                self._people.drop(profile)
         self._load([it for it in moved if it not in self._people], at)
         gone = [it for it, what in moved.items() if what is _EVERYTHING and it not in self._people]
         ended = memberships.remove(gone, at=at) if gone else 0
         written = self._write(self._differences(moved, at))
-        self._shed(moved)
+        self._people.settle(moved)
         return ended + written
 
     def forget(self) -> None:
         """Drops what is in memory."""
         self._program = None
         self._people.clear()
-        self._weights.clear()
-        self._home.clear()
-        self._weight = 0
 
     def learn(self, differences: Iterable[Difference]) -> None:
         """Memberships that somebody else has written in this process, which holds the turn."""
@@ -172,18 +149,19 @@ class Live:
         """Reads golden facts and consents again; where the events may be others, the person is dropped."""
         kept = [it for it, reasons in profiles.items() if it in self._people and reasons <= outbox.WITHOUT_EVENTS]
         for it in profiles.keys() - set(kept):
-            self._drop(it)
+            self._people.drop(it)
         if not kept:
             return
         rows = {row[0]: row[1:] for row in together((_RENEWED, [kept]))[0]}
         for it in kept:
-            person, (facts, records) = self._people[it], rows.get(it, (None, ()))
+            facts, records = rows.get(it, (None, ()))
             # The events of a record that was read with somebody else meanwhile, and came back, were counted there.
-            here = all(self._home.get(record) == it for record in records)
-            if facts is not None and here and person.records == frozenset(records):
+            here = all(self._people.home(record) == it for record in records)
+            person = self._people.get(it)
+            if person is not None and facts is not None and here and person.records == frozenset(records):
                 person.facts = orjson.loads(facts)
             else:
-                self._drop(it)
+                self._people.drop(it)
         self._permit([it for it in kept if it in self._people], at)
 
     def _permit(self, profiles: Sequence[UUID], at: datetime) -> None:
@@ -191,19 +169,20 @@ class Live:
         if profiles:
             leaves = [leaf for definition in self._program.definitions for leaf in definition.leaves]
             for it, consents in load.consents(profiles, leaves, at).items():
-                self._people[it].consents = consents
+                if (person := self._people.get(it)) is not None:
+                    person.consents = consents
 
     def _by_person(self, events: Sequence[Happened]) -> dict[UUID, list[Happened]]:
         """Events by the profile that has their record now. An event of a record without profile is left out: whoever gives
         it one says that the profile changed."""
         assert self._program is not None
-        unknown = {it.record_id for it in events if it.record_id not in self._home}
+        unknown = {it.record_id for it in events if self._people.home(it.record_id) is None}
         owners: dict[UUID, UUID] = {}
         if unknown:
             owners = dict(together((_OWNERS, [list(unknown)]))[0])
         found: dict[UUID, list[Happened]] = defaultdict(list)
         for it in events:
-            profile = self._home.get(it.record_id) or owners.get(it.record_id)
+            profile = self._people.home(it.record_id) or owners.get(it.record_id)
             if profile is not None and it.event in self._program.labels:
                 found[profile].append(it)
         return found
@@ -239,11 +218,10 @@ class Live:
         for it in ids:
             records, counted = past.records.get(it, (frozenset(), set()))
             history = past.histories.get(it, {})
-            self._people[it] = Person(
-                records, orjson.loads(facts[it]), history, consents.get(it, {}), memberships_of[it], counted
+            self._people.put(
+                it,
+                Person(records, orjson.loads(facts[it]), history, consents.get(it, {}), memberships_of[it], counted),
             )
-            for record in records:
-                self._home[record] = it
 
     def _differences(self, moved: Mapping[UUID, frozenset[UUID] | None], at: datetime) -> list[Difference]:
         assert self._program is not None
@@ -283,24 +261,6 @@ class Live:
         moved = memberships.write(kept)
         self.learn(kept)
         return moved
-
-    def _drop(self, profile: UUID) -> None:
-        person = self._people.pop(profile, None)
-        if person is not None:
-            self._weight -= self._weights.pop(profile, 0)
-            for record in person.records:
-                self._home.pop(record, None)
-
-    def _shed(self, busy: Collection[UUID]) -> None:
-        """Weighs those who were busy, and lets go of whoever was not for longest."""
-        for it in busy:
-            if (person := self._people.get(it)) is not None:
-                self._people.move_to_end(it)
-                weight = person.weight
-                self._weight += weight - self._weights.get(it, 0)
-                self._weights[it] = weight
-        while self._weight > self._most:
-            self._drop(next(iter(self._people)))
 
 
 LIVE = Live()

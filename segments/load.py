@@ -62,7 +62,8 @@ class Pasts:
 
 _WHO = "WITH who AS MATERIALIZED (SELECT id, profile_id FROM identity_record WHERE profile_id = ANY(%s))\n"
 _WAITING = """
-SELECT -1, w.profile_id, coalesce(array_agg(h.id) FILTER (WHERE h.id IS NOT NULL), '{}')::text, NULL::text[], array_agg(w.id)
+SELECT NULL::uuid, w.profile_id, coalesce(array_agg(h.id) FILTER (WHERE h.id IS NOT NULL), '{}')::text, NULL::text[],
+    array_agg(w.id)
 FROM who w LEFT JOIN outbox_happening h ON h.record_id = w.id GROUP BY w.profile_id
 """
 
@@ -85,44 +86,51 @@ def pasts(profile_ids: Sequence[UUID], conditions: Iterable[Leaf], at: int) -> P
 def _read(
     profile_ids: Sequence[UUID], wanted: dict[str, _Need], *, with_ids: bool = False, waiting: bool = False
 ) -> Pasts:
-    names = list(wanted)
     parts, params = [_WAITING] if waiting else [], [list(profile_ids)]
-    for number, name in enumerate(names):
-        sql, part = _history_sql(number, wanted[name], with_ids=with_ids)
+    paths = {path.name: path for need in wanted.values() for path in need.paths.values()}
+    if wanted:
+        sql, more = _events_sql(wanted, paths.values(), with_ids=with_ids)
         parts.append(sql)
-        params += part
-    result = Pasts()
-    (rows,) = together((_WHO + "\nUNION ALL\n".join(parts), params))
-    for number, profile_id, times, values, ids in rows:
+        params += more
+    result, labels = Pasts(), {need.name: label for label, need in wanted.items()}
+    for name, profile_id, times, values, ids in together((_WHO + "\nUNION ALL\n".join(parts), params))[0]:
         numbers = orjson.loads(f"[{times[1:-1]}]")
-        if number < 0:
+        if name is None:
             result.records[profile_id] = frozenset(ids), set(numbers)
             continue
-        paths = wanted[names[number]].paths.values()
-        columns = {path.name: _values(path, text) for path, text in zip(paths, values, strict=True)}
-        result.histories[profile_id][names[number]] = Column(numbers, columns, ids)
+        read = dict(zip(paths, values, strict=True))
+        columns = {it: _values(path, read[it]) for it, path in wanted[labels[name]].paths.items()}
+        result.histories[profile_id][labels[name]] = Column(numbers, columns, ids)
     return result
 
 
-def _history_sql(number: int, need: _Need, *, with_ids: bool) -> tuple[str, list[Any]]:
+def _events_sql(wanted: dict[str, _Need], paths: Iterable[Path], *, with_ids: bool) -> tuple[str, list[Any]]:
+    """A row for each person and event name. One look at each record's events, whatever the number of names: finding them in the
+    index is what costs."""
     order = "ORDER BY e.occurred_at, e.message"
-    values, params = [], []
-    for path in need.paths.values():
+    values: list[str] = []
+    params: list[Any] = []
+    for path in paths:
         value = "e.facts->%s" if path.plain else "jsonb_path_query_array(e.facts, %s::jsonpath)"
-        params.append(path.steps[0] if path.plain else jsonpath(path.steps))
-        values.append(f"jsonb_agg({value} {order})::text")
-    since = ""
-    tail: list[Any] = [need.name]
-    if need.since is not None and need.since > _YEAR_1:
-        since = "AND e.occurred_at > %s"
-        tail.append(moment(need.since))
+        asking = [need.name for need in wanted.values() if path.name in need.paths]
+        values.append(f"(jsonb_agg({value} {order}) FILTER (WHERE e.name = ANY(%s::uuid[])))::text")
+        params += [path.steps[0] if path.plain else jsonpath(path.steps), asking]
+    always, lately = [], list[str]()
+    tail: list[Any] = []
+    for need in wanted.values():
+        if need.since is not None and need.since > _YEAR_1:
+            lately.append("OR (e.name = %s AND e.occurred_at > %s)")
+            tail += [need.name, moment(need.since)]
+        else:
+            always.append(need.name)
     ids = f"array_agg(e.id {order})" if with_ids else "NULL::uuid[]"
     return (
-        f"SELECT {number}, w.profile_id, array_agg((extract(epoch FROM e.occurred_at) * 1000000)::bigint {order})::text,"
+        f"SELECT e.name, w.profile_id, array_agg((extract(epoch FROM e.occurred_at) * 1000000)::bigint {order})::text,"
         f" ARRAY[{', '.join(values)}]::text[], {ids}"
         " FROM who w JOIN events_event e ON e.record_id = w.id"
-        f" WHERE e.name = %s {since} GROUP BY w.profile_id",
-        params + tail,
+        f" WHERE e.name = ANY(%s::uuid[]) AND (e.name = ANY(%s::uuid[]) {' '.join(lately)})"
+        " GROUP BY w.profile_id, e.name",
+        [*params, [need.name for need in wanted.values()], always, *tail],
     )
 
 

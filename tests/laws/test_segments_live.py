@@ -24,7 +24,7 @@ USUAL: dict[str, tuple[int, Callable[[Random], Step]]] = {
     "settle": (5, lambda r: ()),
     "time": (3, lambda r: (r.randint(1, 4),)),
     "later": (1, lambda r: (r.randint(1, 4),)),
-    "other": (2, lambda r: (r.choice((40, 100, 1_000)),)),
+    "other": (2, lambda r: (r.choice((0.001, 0.02, 0.04, 1)),)),
 }
 SPECIAL: dict[str, Callable[[Random], Step]] = {
     "move": lambda r: (r.randrange(3), r.randrange(2)),

@@ -118,9 +118,9 @@ class World:
     def forget(self) -> None:
         self.follower.forget()
 
-    def other(self, most: int) -> None:
-        """Another process takes over, in whose memory so many events have a place; later the first one again."""
-        self.follower = Live(most) if self.follower is live.LIVE else live.LIVE
+    def other(self, megabytes: float) -> None:
+        """Another process takes over, with so much memory; later the first one again."""
+        self.follower = Live(megabytes) if self.follower is live.LIVE else live.LIVE
 
     def time(self, slots: int) -> None:
         self.later(slots)

@@ -75,7 +75,7 @@ def test_nobody_is_told_to_have_left_who_never_entered(world: World, monkeypatch
 
 
 def test_who_follows_hears_of_a_wakeup_in_another_process(world: World) -> None:
-    world.other(1_000)
+    world.other(1)
     world.event(0, ORDER, 0, 1, 1)
     world.follow(9)
     world.time(4)
@@ -110,10 +110,10 @@ def test_who_takes_over_asks_again_whose_a_record_is(world: World) -> None:
     view(world, 0)
     view(world, 1)
     world.settle()
-    world.other(1_000)
+    world.other(1)
     world.move(0, 1)
     world.settle()
-    world.other(1_000)
+    world.other(1)
     view(world, 0)
     world.end()
 

@@ -70,7 +70,7 @@ def configuration(run_dir: Path, port: int, *, memory: int | None = None) -> str
     ``CDP_TEST_FSYNC_OFF=1`` in the environment is for tests only: a crash of the machine then loses data.
     """
     available = memory if memory is not None else available_memory()
-    shared = max(64, min(512, available // 8 // _MB))
+    shared = max(64, min(4096, available // 8 // _MB))
     fsync = "off" if os.environ.get("CDP_TEST_FSYNC_OFF") == "1" else "on"
     lines = [
         "# Written at every start of the embedded server. Put settings of your own into local.conf beside this file.",
