@@ -71,6 +71,7 @@ class ConsentSerializer(WhoSerializer):
     """A statement. `id` makes it safe to send again: the same id and purpose is one statement."""
 
     id = serializers.UUIDField(required=False)
+    source_id = serializers.UUIDField(required=False)
     purpose = serializers.CharField(max_length=60)
     status = serializers.ChoiceField(choices=Status.choices)
     basis = serializers.ChoiceField(choices=Basis.choices, default=Basis.CONSENT)

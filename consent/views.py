@@ -15,8 +15,10 @@ from rest_framework.response import Response
 
 from cdp.access.filters import Filter
 from cdp.access.problems import Problem
-from cdp.access.rest import View, ViewSet, actor_of, audited
+from cdp.access.rest import View, ViewSet, actor_of, audited, sources_of
 from cdp.ids import uuid7
+from cdp.sources.asked import speaking_for, unclear
+from consent import reach
 from consent.models import Notice, Purpose
 from consent.permits import permits
 from consent.purposes import InvalidPurpose, ensure_purpose, publish_notice
@@ -115,12 +117,14 @@ class ConsentsView(View):
     """Recording what somebody said."""
 
     scopes = {"POST": "consents:write"}
+    problems = {"POST": (404,)}
 
     @extend_schema(request=ConsentSerializer, responses={201: RecordedSerializer, 200: RecordedSerializer})
     def post(self, request: Request) -> Response:
         """Records a grant, denial, withdrawal, objection, restriction or release. 200 when it was known already.
 
-        When this answers, no use of the purpose begins any more that the statement forbids."""
+        When this answers, no use of the purpose begins any more that the statement forbids. `source_id`: in which source's name
+        it is said; a key that is limited to one source need not send it."""
         asked = ConsentSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
@@ -128,6 +132,9 @@ class ConsentsView(View):
             raise Problem(
                 400, "unknown_purpose", "There is no such purpose", field="purpose", remedy="Define it first."
             )
+        source = speaking_for(request, values.get("source_id"))
+        if source is None and sources_of(request) is not None:
+            raise unclear()
         now, cause = timezone.now(), values.get("id") or uuid7()
         try:
             statement = Statement(
@@ -136,6 +143,7 @@ class ConsentsView(View):
                 effective_from=values.get("effective_from") or now,
                 expires_at=values.get("expires_at"),
                 evidence=values.get("evidence") or None,
+                source_id=source and source.pk,
                 **{
                     key: values[key]
                     for key in ("purpose", "status", "basis", "notice_version", "method", "channel", "jurisdiction")
@@ -156,17 +164,22 @@ class CheckView(View):
 
     @extend_schema(request=CheckSerializer, responses=DecisionSerializer)
     def post(self, request: Request) -> Response:
-        """Whether a purpose is permitted for a person, and why."""
+        """Whether a purpose is permitted for a person, and why. A key that is limited to sources asks about people of whom one of
+        them has a record; of everybody else it hears the same: no."""
         asked = CheckSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         values = asked.validated_data
-        decision = permits(
-            _digests(values),
-            values["purpose"],
-            at=values.get("at") or timezone.now(),
-            basis=values.get("basis"),
-            known_at=values.get("known_at"),
-        )
+        digests = _digests(values)
+        if reach.within(digests, sources_of(request)):
+            decision = permits(
+                digests,
+                values["purpose"],
+                at=values.get("at") or timezone.now(),
+                basis=values.get("basis"),
+                known_at=values.get("known_at"),
+            )
+        else:
+            decision = reach.BEYOND
         audited(
             request,
             "consent.check",

@@ -1,4 +1,4 @@
-"""How often a caller may ask: per API key, per signed-in person, and per source on the wire.
+"""How often a caller may ask: per API key, per signed-in person, and per source.
 
 Answers tell what is left (IETF draft-ietf-httpapi-ratelimit-headers-10); one that is refused says when to come back. The
 headers count this caller's requests only: nothing about anybody else can be learnt from them.
@@ -70,11 +70,20 @@ def within(name: str, limit: Policy) -> bool:
 
 def wire_wait(source_id: UUID) -> int:
     """For one request of a source on the wire: 0 if it may pass, else the whole seconds until the next one may."""
+    allowance = _of_source(source_id)
+    return 0 if allowance is None or allowance.granted else allowance.retry_after
+
+
+def spend_source(source_id: UUID) -> None:
+    """One request in a source's name at another door. Raises Problem: 429."""
+    allowance = _of_source(source_id)
+    if allowance is not None and not allowance.granted:
+        raise too_many(allowance, whose="The limit of the source")
+
+
+def _of_source(source_id: UUID) -> Allowance | None:
     limit = policy(settings.RATE_LIMIT_SOURCES)
-    if limit is None:
-        return 0
-    allowance = Allowance(limit, tokens().take(f"source:{source_id}", limit))
-    return 0 if allowance.granted else allowance.retry_after
+    return None if limit is None else Allowance(limit, tokens().take(f"source:{source_id}", limit))
 
 
 def headers(allowance: Allowance) -> Mapping[str, str]:
@@ -88,13 +97,13 @@ def headers(allowance: Allowance) -> Mapping[str, str]:
     }
 
 
-def too_many(allowance: Allowance) -> Problem:
+def too_many(allowance: Allowance, *, whose: str = "The limit") -> Problem:
     """The 429."""
     return Problem(
         429,
         "too_many_requests",
         "Too many requests",
-        f"The limit is {allowance.policy.amount} in {allowance.policy.seconds} s.",
+        f"{whose} is {allowance.policy.amount} in {allowance.policy.seconds} s.",
         remedy="Wait as long as Retry-After says, then send it again.",
         headers={"Retry-After": str(allowance.retry_after)},
     )

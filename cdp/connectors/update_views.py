@@ -8,12 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.access.problems import FieldError, Problem
-from cdp.access.rest import View, sources_of
+from cdp.access.rest import View
 from cdp.connectors.serializers import UpdatedSerializer, UpdateProfileSerializer
 from cdp.connectors.update_profile import Unusable, update_profile
-from cdp.connectors.views import source_of
 from cdp.events.writer import Overloaded
 from cdp.sources import lookup
+from cdp.sources.asked import speaking_for, unclear
 from cdp.sources.lookup import SourceInfo
 
 _EXAMPLE = OpenApiExample(
@@ -75,14 +75,9 @@ class UpdateProfileView(View):
 
 def _source(request: Request, asked: UUID | None) -> SourceInfo:
     """The source that the key is limited to, or the one asked for. Raises Problem or Http404."""
-    limited = sources_of(request) or frozenset()
-    if asked is None and len(limited) != 1:
-        raise Problem(
-            400, "source_needed", "It is not clear for which source this is",
-            "The key is not limited to exactly one source.", field="source_id",
-            remedy="Send source_id, or use a key that is limited to one source (create_key --source ID).",
-        )  # fmt: skip
-    source = source_of(request, asked or next(iter(limited)))
+    source = speaking_for(request, asked)
+    if source is None:
+        raise unclear()
     if not source.enabled:
         raise Problem(
             409,

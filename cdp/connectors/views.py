@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -11,21 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cdp.access.filters import Filter, Moment
-from cdp.access.objects import visible
-from cdp.access.rest import GenericView, View, sources_of
+from cdp.access.rest import GenericView, View
 from cdp.connectors.models import RowError, Run
 from cdp.connectors.serializers import RowErrorSerializer, RunSerializer
-from cdp.sources.models import Source
-
-
-def source_of(request: Request, source_id: UUID) -> Source:
-    """The source, if the reader may see it. Raises Http404."""
-    rows: QuerySet[Source] = visible(request.user, Source.objects.all(), "view_source")
-    limited = sources_of(request)
-    source = rows.filter(pk=source_id).first() if limited is None or source_id in limited else None
-    if source is None:
-        raise Http404
-    return source
+from cdp.sources.asked import source_of
 
 
 def run_of(request: Request, source_id: UUID, run_id: UUID) -> Run:
