@@ -1,27 +1,66 @@
 """What stewards decided, as labels for training: pairs of records that are one person, or two."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
 
+# A question that the likeness of a pair or chance alone brought up would have been asked whatever its answer. An answer in the
+# queue has a batch; a decision made elsewhere answers the question too, and leaves none.
 _LABELS = """
-SELECT c.left_id, c.right_id, c.verdict = 'must_link' FROM identity_constraint c
+SELECT c.left_id, c.right_id, c.verdict = 'must_link', c.actor, c.at, EXISTS (
+    SELECT FROM identity_review v WHERE v.left_id = c.left_id AND v.right_id = c.right_id
+    AND v.reason IN ('near_even', 'sample') AND v.batch IS NOT NULL AND v.state IN ('same', 'different'))
+FROM identity_constraint c
 JOIN identity_record l ON l.id = c.left_id JOIN identity_record r ON r.id = c.right_id ORDER BY c.left_id, c.right_id
 """
+_Act = tuple[bool, str, datetime]  # verdict, by whom, when
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """left < right."""
+    """left < right. `drawn`: it was asked about whatever the answer would be; `weight`: its part of a decision, for one decision
+    may be about many pairs of the same records."""
 
     left: UUID
     right: UUID
     same: bool
+    drawn: bool = False
+    weight: float = 1.0
 
 
 def labels() -> list[Label]:
-    """Every decision about two records that are still there, in a fixed order. Who was unsure gives no label."""
+    """Every decision about records that are still there, in a fixed order. Who was unsure gives no label."""
+    acts: dict[_Act, list[Label]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_LABELS)
-        return [Label(*row) for row in cursor.fetchall()]
+        for left, right, same, actor, at, drawn in cursor.fetchall():
+            acts[same, actor, at].append(Label(left, right, same, drawn))
+    found = [label for act in acts.values() for group in _together(act) for label in _weighed(group)]
+    return sorted(found, key=lambda label: (label.left, label.right))
+
+
+def _weighed(group: Sequence[Label]) -> list[Label]:
+    """One decision: the pairs that were asked about stand for it; without such, each of its pairs is a part of it."""
+    return [label for label in group if label.drawn] or [replace(label, weight=1 / len(group)) for label in group]
+
+
+def _together(act: Sequence[Label]) -> list[list[Label]]:
+    """The labels of one act by what hangs together: who ticks many pairs of strangers decides many times."""
+    parent: dict[UUID, UUID] = {}
+
+    def root(id: UUID) -> UUID:
+        parent.setdefault(id, id)
+        while parent[id] != id:
+            parent[id] = id = parent[parent[id]]
+        return id
+
+    for label in act:
+        parent[root(label.left)] = root(label.right)
+    groups: dict[UUID, list[Label]] = defaultdict(list)
+    for label in act:
+        groups[root(label.left)].append(label)
+    return list(groups.values())

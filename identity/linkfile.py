@@ -16,7 +16,7 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-from identity.matching.linking import Decisions
+from identity.matching.labels import Decisions
 from identity.matching.prepare import KINDS
 
 _SAMPLE = 64 * 1024

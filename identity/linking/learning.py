@@ -42,12 +42,13 @@ def taught(trained: Trained, ids: Sequence[UUID], decided: Sequence[Label]) -> t
     known = [label for label in decided if label.left in places and label.right in places]
     left = np.array([places[label.left] for label in known], dtype=np.int64)
     right = np.array([places[label.right] for label in known], dtype=np.int64)
-    same = np.array([label.same for label in known], dtype=bool)
+    same, drawn = (np.array([getattr(label, it) for label in known], dtype=bool) for it in ("same", "drawn"))
+    weight = np.array([label.weight for label in known])
     try:
-        stage = stages.stage(trained.model, trained.scorer, left, right, same)
+        stage = stages.stage(trained.model, trained.scorer, stages.Decisions(left, right, same, drawn, weight))
     except stages.TooFew:
         return trained.model, 0
-    return msgspec.structs.replace(trained.model, stage=stage), len(known)
+    return msgspec.structs.replace(trained.model, stage=stage), stage.labels
 
 
 def without_rare(model: Model, people: int) -> Model:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from identity.matching import blocking, labels
 from identity.matching.blocking import Blocked
+from identity.matching.labels import Decisions
 from identity.matching.model import Model
 from identity.matching.partition import Partition, components, partition
 from identity.matching.progress import Say, silent, step
@@ -18,15 +19,6 @@ from identity.matching.training import train
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 _COMPLETED = 200  # records of a component within which all pairs are scored
-
-
-@dataclass(frozen=True, slots=True)
-class Decisions:
-    """What people decided: rows of the table, and whether they are one."""
-
-    left: Ints
-    right: Ints
-    same: npt.NDArray[np.bool_]
 
 
 @dataclass(slots=True)
@@ -71,9 +63,7 @@ def link(
         scorer = Scorer(model, table)
         bits = scorer.bits(blocked.left, blocked.right, step(say, "scoring", 0.4, 0.95))
     if decisions is not None:
-        model = msgspec.structs.replace(
-            model, stage=labels.stage(model, scorer, decisions.left, decisions.right, decisions.same)
-        )
+        model = msgspec.structs.replace(model, stage=labels.stage(model, scorer, decisions))
         scorer = Scorer(model, table, scorer.comparer, scorer.rarities)
         bits = scorer.bits(blocked.left, blocked.right, step(say, "scoring", 0.9, 0.95))
     threshold = model.threshold if threshold is None else threshold

@@ -67,7 +67,8 @@ class Field(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """What decisions of people taught (labels.py): factors for the weights of fields and of kin, and an offset in bits."""
+    """What decisions of people taught (labels.py): factors for the weights of fields and of kin, and an offset in bits.
+    labels: how many decisions."""
 
     offset: float
     scale: dict[str, float]

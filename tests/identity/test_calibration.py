@@ -4,11 +4,13 @@ import csv
 import json
 from itertools import pairwise
 
+import msgspec
 import numpy as np
 import pytest
 
 from identity import linkrun
-from identity.matching import blocking, training
+from identity.matching import blocking, labels, training
+from identity.matching.scoring import Scorer, probabilities
 from identity.matching.table import Column, Table
 from tests.benchmarks.bench_link import b_cubed, calibration, people
 
@@ -63,6 +65,38 @@ def test_mailboxes_of_names_are_weak(narrow):
     right = [truth[ids[a]] == truth[ids[b]] for a, b in zip(linked.left[only], linked.right[only], strict=True)]
     assert len(right) > 100
     assert abs(float(linked.probability[only].mean()) - float(np.mean(right))) < 0.25
+
+
+def test_what_was_found_wrong_says_nothing_of_how_common_that_is(narrow):
+    """A steward put right what was wrong, and answered nothing else: that must not part all others."""
+    outcome, truth, _ = narrow
+    linked, ids = outcome.linked, outcome.records.ids
+    right = np.array([truth[ids[a]] == truth[ids[b]] for a, b in zip(linked.left, linked.right, strict=True)])
+    joined, draw = linked.probability >= 0.9, np.random.default_rng(1)
+    chosen = np.concatenate(
+        [draw.choice(np.flatnonzero(joined & which), n, replace=False) for which, n in ((~right, 20), (right, 4))]
+    )
+    pairs = linked.left[chosen].astype(np.int64), linked.right[chosen].astype(np.int64), right[chosen]
+
+    def after(drawn):
+        said = labels.Decisions(*pairs, np.full(24, drawn), np.ones(24))
+        stage = labels.stage(linked.model, linked.scorer, said)
+        model = msgspec.structs.replace(linked.model, stage=stage)
+        again = Scorer(model, linked.table, linked.scorer.comparer, linked.scorer.rarities)
+        found = probabilities(again.bits(linked.left, linked.right))
+        return stage.offset, right[found >= 0.9].mean(), right[found >= 0.9].sum() / right.sum(), found
+
+    precision, recall = right[joined].mean(), right[joined].sum() / right.sum()
+    offset, precise, kept, found = after(drawn=False)
+    assert offset == pytest.approx(0, abs=1e-6)
+    assert precise > precision - 0.01
+    assert kept > recall - 0.03
+    before, expected = (it[it >= 0.9].sum() / it.sum() for it in (linked.probability, found))
+    assert abs(expected - kept) < abs(before - recall) + 0.03
+    # As if it had been drawn whatever the answer: then it would be so common.
+    offset, _, lost, _ = after(drawn=True)
+    assert offset < -1
+    assert lost < kept - 0.05
 
 
 def test_sample_of_a_part():

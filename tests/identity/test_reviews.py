@@ -160,6 +160,20 @@ def test_undo_goes_back_answer_by_answer_whatever_was_answered_over_what(pair):
     assert rebuild(check=True, at=LATER) == 0
 
 
+def test_one_decision_is_one_label_and_knows_whether_chance_drew_it(pair):
+    a, b, it = pair
+    others = [see(said(f"o{n}", source=CRM, **named(BOB)))[0].record_id for n in range(4)]
+    decide.part_pairs([(a.record_id, other) for other in others], by=STEWARD, at=LATER)
+    assert [(label.drawn, label.weight) for label in labels()] == [(False, 0.25)] * 4
+    answer(client("merges:*"), "different", it)
+    assert sorted((label.drawn, label.weight) for label in labels()) == [(False, 0.25)] * 4 + [(True, 1.0)]
+    Review.objects.update(reason="suspect")
+    assert {label.drawn for label in labels()} == {False}
+    decide.cannot_link(a.record_id, b.record_id, by=STEWARD, at=LATER)  # on the profile page
+    Review.objects.update(reason="near_even")
+    assert {label.drawn for label in labels()} == {False}
+
+
 def test_a_question_is_read_for_a_purpose_that_both_people_permit(pair):
     _, _, it = pair
     assert client("merges:read").get(f"/api/v1/reviews/{it.id}/").status_code == 200

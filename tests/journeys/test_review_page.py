@@ -68,7 +68,7 @@ def test_a_wrong_merge_is_found_understood_and_undone(site: tuple[Server, World]
     page.wait_for_selector("text=1 answered: different people")
     assert people() == 2
     page.keyboard.press("z")
-    page.wait_for_selector("text=1 answer taken back")
+    page.wait_for_selector("text=taken back: all is as it was")
     assert people() == 1
     page.keyboard.press("d")
     page.wait_for_selector("text=1 answered: different people")
