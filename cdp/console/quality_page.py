@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
@@ -16,17 +15,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from cdp.access.principals import actor_of, audited, holds, purpose_of
-from cdp.console import charts, names, suspects_page
+from cdp.console import activation_page, names, suspects_page
 from cdp.console.together import actors
 from consent.permits import permits_profiles
-from identity import estimate, quality, queue, sampling, unsure
-from identity.estimate import Share
+from identity import quality, sampling, unsure
 from identity.linking import activation, training
 from identity.linking.jobs import Busy
-from identity.models import MatchModel, Profile, QualityScan, Review
+from identity.models import MatchModel, Profile
 from identity.unsure import Unsure
 
-_LARGEST, _UNSURE, _POINTS, _VERSIONS = 10, 20, 60, 8
+_LARGEST, _UNSURE, _VERSIONS = 10, 20, 8
+_EXAMPLES, _PEOPLE = 6, 4  # of what a comparison found, and of those who would be one
 Door = Callable[[HttpRequest], HttpResponse]
 
 
@@ -39,99 +38,85 @@ def page(request: HttpRequest) -> HttpResponse:
     """The whole page."""
     _check(request, "merges:read")
     at = timezone.now()
-    scans = quality.series(_POINTS)
     suspects = suspects_page.listing(request, lambda ids: _named(request, ids, at=at))
     largest = _largest(request, at=at)
     like, hand = (_joined(request, it, at=at) for it in (unsure.by_likeness(_UNSURE), unsure.by_hand(_UNSURE)))
-    seen = len(suspects["rows"]) + len(largest) + len(like) + len(hand)
+    compared = _compared(request, at=at)
+    seen = sum(len(it["parting"]) + sum(map(len, it["merging"])) for it in compared)
+    seen += len(suspects["rows"]) + len(largest) + len(like) + len(hand)
     audited(request, "quality.read", object=("profile", ""), fields=["name"], rows=seen)
     context = {
         **admin.site.each_context(request),
         "title": "Quality",
         "is_fullwidth": "1",
-        "now": at,
-        "last": scans[-1] if scans else None,
-        "ratio": charts.bars(
-            [*[charts.Bar(0, "")] * max(0, 24 - len(scans)), *(_bar(it) for it in scans)],
-            height=90,
-            label="Profiles for 100 records",
-        )
-        if scans
-        else "",
-        "scans": scans,
-        "estimates": estimates(scans[-1].counts if scans else {}),
         "suspects": suspects,
         "like": like,
         "hand": hand,
         "largest": largest,
-        "missed": queue.reviews().filter(state=Review.State.OPEN, reason__in=("near_even", "guard")).count(),
-        "may_decide": holds(request, "merges:write"),
-        **_jobs(),
+        "compared": compared,
+        **quality_figures.figures(at=at),
+        **_jobs(request),
     }
     response = render(request, "console/quality.html", context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def jobs(request: HttpRequest) -> HttpResponse:
-    """The part that is fetched again every few seconds: the look under way, versions of the model and their jobs."""
+def figures(request: HttpRequest) -> HttpResponse:
+    """The part above, fetched again every few seconds: the look under way, tiles and charts."""
     _check(request, "merges:read")
-    context = {**_jobs(), "now": timezone.now(), "may_decide": holds(request, "merges:write")}
-    response = render(request, "console/_quality_jobs.html", context)
+    return _part(request, "console/_quality_figures.html", quality_figures.figures(at=timezone.now()))
+
+
+def jobs(request: HttpRequest) -> HttpResponse:
+    """The part below, fetched again every few seconds: versions of the model and their jobs."""
+    _check(request, "merges:read")
+    return _part(request, "console/_quality_jobs.html", _jobs(request))
+
+
+def _part(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    response = render(request, template, context)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _jobs() -> dict[str, Any]:
-    versions = list(MatchModel.objects.order_by("-version")[:_VERSIONS])
-    return {"scan": quality.under_way(), "versions": [{"it": it, "share": _share(it)} for it in versions]}
+def _jobs(request: HttpRequest) -> dict[str, Any]:
+    rows = _versions()
+    return {
+        "versions": [{"it": it, "share": _share(it)} for it in rows],
+        "may_decide": holds(request, "merges:write"),
+        "mark": max((it.comparison["at"] for it in rows if it.comparison), default=""),
+    }
+
+
+def _versions() -> list[MatchModel]:
+    return list(MatchModel.objects.order_by("-version")[:_VERSIONS])
+
+
+def _compared(request: HttpRequest, *, at: datetime) -> list[dict[str, Any]]:
+    """What switching to a version would merge and part, by masked name: of each the first few."""
+    found = []
+    for row in _versions():
+        said = row.comparison or {}
+        merging = [[UUID(id) for id in ids][:_PEOPLE] for ids in said.get("merging_sample", ())[:_EXAMPLES]]
+        parting = [UUID(id) for id in said.get("parting_sample", ())[:_EXAMPLES]]
+        if merging or parting:
+            named = _named(request, [*parting, *(id for ids in merging for id in ids)], at=at)
+            found.append({
+                "version": row.version,
+                "merging": [[_example(id, named) for id in ids] for ids in merging],
+                "parting": [_example(id, named) for id in parting],
+            })  # fmt: skip
+    return found
+
+
+def _example(id: UUID, named: dict[UUID, dict[str, Any]]) -> dict[str, Any]:
+    return {"id": id, "name": named.get(id, {"name": "withheld"})["name"], "records": named.get(id, {}).get("records")}
 
 
 def _share(it: MatchModel) -> int:
     """How far its job is, in per cent."""
     return min(100, 100 * it.looked_at // it.total) if it.job and it.total else 0
-
-
-def _bar(scan: QualityScan) -> charts.Bar:
-    records, profiles = scan.counts.get("records", 0), scan.counts.get("profiles", 0)
-    value = 100 * profiles / records if records else 0.0
-    return charts.Bar(
-        value, f"{scan.ended_at:%-d %b %Y %H:%M}: {profiles:,} profiles of {records:,} records ({value:.1f} %)"
-    )
-
-
-def estimates(counts: dict[str, int]) -> list[dict[str, Any]]:
-    """Precision and recall of pairs: as the model in force expects them, and as stewards' answers say."""
-    rows = []
-    model = MatchModel.objects.filter(state=MatchModel.State.ACTIVE).first()
-    if model is not None:
-        for name in ("precision", "recall"):
-            value = model.summary.get("estimated", {}).get(name)
-            if value is not None:
-                how = f"of likeness, as version {model.version} of the model expects"
-                rows.append({"what": name, "how": how, "value": value})
-    answers = Review.objects.filter(state__in=(Review.State.SAME, Review.State.DIFFERENT))
-    said = answers.aggregate(
-        right=Count("id", filter=Q(reason="sample", state="same")), drawn=Count("id", filter=Q(reason="sample")),
-        lost=Count("id", filter=Q(reason__in=("near_even", "guard"), state="same")),
-        doubtful=Count("id", filter=Q(reason__in=("near_even", "guard"))),
-    )  # fmt: skip
-    precision = estimate.wilson(said["right"], said["drawn"])
-    missed = estimate.wilson(said["lost"], said["doubtful"])
-    if precision:
-        rows.append(_row("precision", "of a sample of linked pairs, by stewards", precision))
-    if precision and missed:
-        doubtful = queue.reviews().filter(reason__in=("near_even", "guard"), state=Review.State.OPEN).count()
-        found = estimate.recall(precision, counts.get("pairs", 0), missed, doubtful)
-        rows.append(_row("recall", "of pairs that were compared, by stewards", found))
-    return rows
-
-
-def _row(what: str, how: str, share: Share) -> dict[str, Any]:
-    return {
-        "what": what, "how": how, "value": share.value, "low": share.low, "high": share.high, "of": share.of,
-        "from": round(100 * share.low, 2), "width": round(100 * (share.high - share.low), 2),
-    }  # fmt: skip
 
 
 def _joined(request: HttpRequest, found: Sequence[Unsure], *, at: datetime) -> list[dict[str, Any]]:
@@ -216,9 +201,20 @@ def compare(request: HttpRequest) -> str:
     return "The comparison begins; this page shows what would merge and what would split."
 
 
+def confirm(request: HttpRequest, version: int) -> HttpResponse:
+    """Asks before a version is put in force, or no longer."""
+    return activation_page.page(request, version, lambda ids: _named(request, ids, at=timezone.now()))
+
+
+def _sure(request: HttpRequest) -> None:
+    if "sure" not in request.POST:
+        raise ValueError("Nothing was changed: look first at what would change, and say there that you are sure.")
+
+
 @_door
 def activate(request: HttpRequest) -> str:
     """Switches to a version."""
+    _sure(request)
     activation.activate(_version(request), by=actor_of(request), at=timezone.now())
     return "Chosen. Records are scored anew in the background; this page shows how far that is."
 
@@ -226,6 +222,7 @@ def activate(request: HttpRequest) -> str:
 @_door
 def deactivate(request: HttpRequest) -> str:
     """Matching by the rules alone."""
+    _sure(request)
     activation.deactivate(by=actor_of(request), at=timezone.now())
     return "Links of the model are withdrawn in the background."
 
@@ -243,7 +240,9 @@ def urls() -> list[URLPattern]:
     buttons = {it.__name__: it for it in (look, draw, clear, train, compare, activate, deactivate)}
     return [
         path("people/quality/", wrap(page), name="console_quality"),
+        path("people/quality/figures/", wrap(figures), name="console_quality_figures"),
         path("people/quality/jobs/", wrap(jobs), name="console_quality_jobs"),
+        path("people/quality/versions/<int:version>/", wrap(confirm), name="console_quality_confirm"),
         path("people/quality/question/", wrap(require_POST(suspects_page.compare)), name="console_quality_question"),
         *(
             path(f"people/quality/{name}/", wrap(door), name=f"console_quality_{name}")
