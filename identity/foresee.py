@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
+from identity import records, regroup
 from identity.decide import Decision
-from identity.models import Profile, Record, Redirect
+from identity.models import Constraint, Link, Profile, Record, Redirect
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,26 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """A link, or what a person decided, that would not bring two records together. `rules`: what links them; `decided`: a person
+    said that they are one; `why` as in `clusters.Clusters.refused`."""
+
+    left: UUID
+    right: UUID
+    why: str
+    rules: tuple[str, ...]
+    decided: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What would come of a decision: the profiles that would be other than they are, and the ids that would lead elsewhere."""
+    """What would come of a decision: the profiles that would be other than they are, the ids that would lead elsewhere, and the
+    links of the records that it is about which would not be followed."""
 
     parts: tuple[Part, ...]
     gone: tuple[UUID, ...]
     refused: Mapping[str, int]
+    unfollowed: tuple[Unfollowed, ...] = ()
 
     @property
     def nothing(self) -> bool:
@@ -44,6 +60,7 @@ def foresee(verb: Callable[[], Decision]) -> Foreseen:
         done = verb()
         after = dict(Record.objects.filter(profile_id__in=done.profiles).values_list("id", "profile_id"))
         then = {row.id: row for row in Profile.objects.filter(id__in=set(after.values()))}
+        unfollowed = _unfollowed(after, done) if done.refused else ()
         transaction.set_rollback(True)
     before = dict(Record.objects.filter(id__in=after).values_list("id", "profile_id"))
     now = {row.id: row for row in Profile.objects.filter(id__in={*before.values(), *then})}
@@ -58,8 +75,29 @@ def foresee(verb: Callable[[], Decision]) -> Foreseen:
         known, back = now.get(id), id in redirected
         lasting = id if known or back else None
         parts.append(Part(lasting, back, row, tuple(sorted(inside)), came, left, _others(known, row)))
-    return Foreseen(
-        tuple(parts), tuple(sorted({id for id in before.values() if id is not None} - then.keys())), done.refused
+    gone = tuple(sorted({id for id in before.values() if id is not None} - then.keys()))
+    return Foreseen(tuple(parts), gone, done.refused, unfollowed)
+
+
+def _unfollowed(after: Mapping[UUID, UUID | None], done: Decision) -> tuple[Unfollowed, ...]:
+    """What does not join the records that were decided about, or those that are a profile with them, in the state of the
+    transaction."""
+    decided = {record for pair in done.before for record in pair} or set(after)
+    homes = {after.get(record) for record in decided}
+    near = {record for record, home in after.items() if home in homes}
+    refused = {
+        (min(pair), max(pair)): why
+        for *pair, why in regroup.partition(records.by_id(regroup.reach(near))).refused
+        if near.issuperset(pair)
+    }
+    ends = Q(left_id__in=[left for left, _ in refused], right_id__in=[right for _, right in refused])
+    rules: dict[tuple[UUID, UUID], list[str]] = {}
+    for left, right, rule in Link.objects.filter(ends).order_by("-weight").values_list("left_id", "right_id", "rule"):
+        rules.setdefault((left, right), []).append(rule)
+    said = Constraint.objects.filter(ends, verdict=Constraint.Verdict.MUST_LINK)
+    joined = set(said.values_list("left_id", "right_id"))
+    return tuple(
+        Unfollowed(*pair, why, tuple(rules.get(pair, ())), pair in joined) for pair, why in sorted(refused.items())
     )
 
 

@@ -6,8 +6,9 @@ up. A look after the first sees only what changed since. What is suspicious also
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,8 +23,10 @@ from cdp.audit import Actor
 from cdp.ids import uuid7
 from identity import records
 from identity.contradictions import Several, Witness
+from identity.linking import active
 from identity.models import QualityScan, Review, Suspect
-from identity.suspects import LINE, Suspicion, suspect
+from identity.records import Rec
+from identity.suspects import LINE, Beside, Pair, Suspicion, Tie, suspect
 from identity.witnesses import count_several, rates, ties, witnesses
 
 log = structlog.get_logger(__name__)
@@ -180,15 +183,28 @@ def look(profiles: Collection[UUID], several: Several, *, at: datetime) -> int:
         if rec.profile_id is not None:
             by_profile[rec.profile_id].append(said[id])
     joined = ties(scene)
+    beside = _beside(scene, joined, at=at)
     found = {}
     for profile, own in by_profile.items():
         inside = {it.id for it in own}
         own_ties = {pair: tie for it in own for pair, tie in joined.get(it.id, {}).items() if pair[1] in inside}
-        judged = suspect(own, own_ties, several)
+        judged = suspect(own, own_ties, several, beside)
         if judged.reasons:
             found[profile] = judged
     _store(profiles, found, at=at)
     return len(found)
+
+
+def _beside(scene: Mapping[UUID, Rec], joined: Mapping[UUID, Mapping[Pair, Tie]], *, at: datetime) -> Beside | None:
+    """What the model in force says of two groups beside name and place."""
+    model = active.current()
+    if model is None:
+        return None
+    from identity.linking import namesakes  # brings the engine along
+
+    profiles = {scene[left].profile_id for left, own in joined.items() if any(tie.alike for tie in own.values())}
+    values = namesakes.prepared(model, [rec for rec in scene.values() if rec.profile_id in profiles], at=at)
+    return partial(namesakes.beside, model, values)
 
 
 def clear(profile_id: UUID, *, by: Actor, at: datetime) -> None:

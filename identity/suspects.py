@@ -15,6 +15,8 @@ T = TypeVar("T")
 Pair = tuple[UUID, UUID]
 MANY = 12  # records; a person with more is looked at
 LINE = -3.0  # weight from which a contradiction is strong, and asked about: one in nine
+# Of those whom likeness joined, with nothing beside name and place to go by, so many are namesakes: one in ten, as log2 of odds.
+NAMESAKES = -3.17
 WEAK_BITS = 12.0  # what holds a profile together with less than this is one shared device
 _MOST_PAIRS = 2_000  # of two sides so many are looked through for the pair that tells most
 
@@ -26,6 +28,11 @@ class Tie(NamedTuple):
     rules: tuple[str, ...] = ()
     by: str = ""
 
+    @property
+    def alike(self) -> bool:
+        """Likeness alone joins them."""
+        return not self.by and set(self.rules) == {"similar"}
+
 
 @dataclass(frozen=True, slots=True)
 class Suspicion:
@@ -34,7 +41,7 @@ class Suspicion:
 
     Reasons: given_names, family_names, birth_dates (how many that cannot be one), suffixes, national_ids, verified_ids (the most
     ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached), records,
-    weak_link (bits)."""
+    weak_link (bits), likeness (bits for one person beside name and place, where likeness alone joins and they are 0 or less)."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     weight: float = 0.0
@@ -51,12 +58,20 @@ class _Cut(NamedTuple):
     theirs: tuple[Witness, ...]
 
 
-def suspect(said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several) -> Suspicion:
+Beside = Callable[[Sequence[UUID], Sequence[UUID]], float]
+
+
+def suspect(
+    said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several, beside: Beside | None = None
+) -> Suspicion:
     """Judges the records of one profile. ties: what joins them, by pair; several: how often one person has several ids of a
-    source."""
+    source; beside: bits for one person beside name and place, of two groups that likeness alone joins."""
     holders = [it.holder for it in said]
-    cut = max(_cuts(said, ties, several), key=lambda it: it.weight, default=None)
+    alike = _namesakes(said, ties, beside) if beside is not None else []
+    cut = max([*_cuts(said, ties, several), *alike], key=lambda it: it.weight, default=None)
     reasons = _reasons(said)
+    if alike and (most := max(it.weight for it in alike)) >= NAMESAKES:
+        reasons["likeness"] = round(NAMESAKES - most)
     if len(said) > MANY:
         reasons["records"] = len(said)
     edges = {pair: float("inf") if tie.by else tie.bits for pair, tie in ties.items()}
@@ -117,6 +132,29 @@ def _cuts(said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several) -
         ours = tuple(it for it in said if it.id in side)
         theirs = tuple(it for it in said if it.id not in side)
         yield _Cut(weight(ours, theirs, several), ours, theirs)
+
+
+def _namesakes(said: Sequence[Witness], ties: Mapping[Pair, Tie], beside: Beside) -> Iterable[_Cut]:
+    """Each group of records that likeness alone joins to the others, and how much speaks for its being a namesake."""
+    groups = grouped([it.id for it in said], (pair for pair, tie in ties.items() if not tie.alike))
+    if len(groups) < 2:
+        return []
+    found = []
+    for group in groups:
+        ours, theirs = tuple(it for it in said if it.id in group), tuple(it for it in said if it.id not in group)
+        bits = beside([it.id for it in ours], [it.id for it in theirs])
+        found.append(_Cut(NAMESAKES - bits, ours, theirs))
+    return found
+
+
+def grouped(ids: Iterable[UUID], pairs: Iterable[Pair]) -> list[set[UUID]]:
+    """Connected components."""
+    home: dict[UUID, set[UUID]] = {id: {id} for id in ids}
+    for left, right in pairs:
+        if left in home and right in home and home[left] is not home[right]:
+            whole = home[left] | home[right]
+            home |= dict.fromkeys(whole, whole)
+    return list({id(it): it for it in home.values()}.values())
 
 
 def _side(near: Mapping[UUID, set[UUID]], start: UUID, *, without: UUID) -> set[UUID]:

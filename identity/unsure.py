@@ -1,4 +1,4 @@
-"""Merges that nothing contradicts and that still may be wrong: by likeness alone, the least sure first; by hand, the latest
+"""Merges that nothing contradicts and that still may be wrong: by likeness alone, by name and place first; by hand, the latest
 first. Of namesakes no record says anything wrong, so they are found here or nowhere."""
 
 from collections import defaultdict
@@ -16,10 +16,11 @@ _TRIES = 10  # candidates for each that is shown: some hold nothing together, an
 _LIKE = """
 SELECT a.profile_id, l.left_id, l.right_id, l.probability FROM identity_link l
 JOIN identity_record a ON a.id = l.left_id JOIN identity_record b ON b.id = l.right_id AND b.profile_id = a.profile_id
+LEFT JOIN identity_suspect s ON s.profile_id = a.profile_id AND s.cleared_by = ''
 WHERE l.rule = 'similar'
 AND NOT EXISTS (SELECT FROM identity_link o WHERE o.left_id = l.left_id AND o.right_id = l.right_id AND o.rule <> 'similar')
 AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = l.left_id AND c.right_id = l.right_id)
-ORDER BY l.probability LIMIT %s
+ORDER BY (s.reasons->>'likeness')::int, l.probability LIMIT %s
 """
 _INSIDE = """
 SELECT a.profile_id, l.left_id, l.right_id, max(coalesce(l.probability, 1)) FROM identity_record a
@@ -50,7 +51,8 @@ class Unsure(NamedTuple):
 
 
 def by_likeness(limit: int) -> list[Unsure]:
-    """Profiles that likeness alone holds together somewhere, each once, the least sure first."""
+    """Profiles that likeness alone holds together somewhere, each once: first those of whom nothing but name and place agrees
+    (as the last look found), by how much speaks against them; then the least sure."""
     (rows,) = together((_LIKE, [limit * _TRIES]))
     needed = _needed([row[0] for row in rows])
     found: dict[UUID, Unsure] = {}

@@ -22,7 +22,7 @@ _SHOWN = 20
 REASONS = {
     "given_names": "given names", "birth_dates": "birth dates", "family_names": "family names", "suffixes": "suffixes",
     "national_ids": "national numbers", "verified_ids": "ids of one source", "contacts": "sides without a shared contact",
-    "records": "records", "weak_link": "bits in its weakest link",
+    "records": "records", "weak_link": "bits in its weakest link", "likeness": "bits beside name and place",
 }  # fmt: skip
 Named = Callable[[Sequence[UUID]], dict[UUID, dict[str, Any]]]
 

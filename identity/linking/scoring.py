@@ -36,6 +36,20 @@ class Scorer:
         """Two records, with the waterfall."""
         return self._scorer([one, other]).matches([0], [1])[0]
 
+    def best(self, ours: Sequence[Prepared], theirs: Sequence[Prepared]) -> dict[str, tuple[str, float]]:
+        """Field -> level and bits of what speaks most for one person, of all pairs across two groups; without fields of which
+        either group says nothing. Kin and the prior apart."""
+        records, many = [*ours, *theirs], len(ours)
+        pairs = [(a, many + b) for a in range(many) for b in range(len(theirs))]
+        levels, bits, rarity, _ = self._scorer(records).pieces([a for a, _ in pairs], [b for _, b in pairs])
+        total = np.where(levels > 0, bits + rarity, -np.inf)
+        found = {}
+        for at, one in enumerate(self.model.fields):
+            row = int(total[:, at].argmax())
+            if level := int(levels[row, at]):
+                found[one.name] = one.levels[level - 1], float(total[row, at])
+        return found
+
     def _scorer(self, records: Sequence[Prepared]) -> scoring.Scorer:
         table = Table.of(records)
         comparer = Comparer(table, self.model.compared)

@@ -33,6 +33,18 @@ class PlainScorer:
         bits = [self._bits(records[a].values, records[b].values) for a, b in zip(left, right, strict=True)]
         return bits, [1 / (1 + 2**-it) for it in bits]
 
+    def best(self, ours, theirs):
+        """As identity.linking.scoring.Scorer."""
+        found = {}
+        for field, (equal, differ) in WEIGHTS.items():
+            pairs = [
+                (a.values[field], b.values[field]) for a in ours for b in theirs if {field} <= {*a.values} & {*b.values}
+            ]
+            if pairs:
+                same = any(set(a) & set(b) for a, b in pairs)
+                found[field] = ("equal", equal) if same else ("different", differ)
+        return found
+
     def _bits(self, a, b):
         return PRIOR + sum(
             equal if set(a[field]) & set(b[field]) else differ

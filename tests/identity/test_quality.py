@@ -160,3 +160,26 @@ def test_what_nothing_contradicts_is_listed_by_how_sure_it_is(wrong):
         [next_weakest] = unsure.by_likeness(10)
         assert next_weakest.probability == pytest.approx(1 / (1 + 2**-10))
         assert [it.probability for it in unsure.by_hand(10)] == [pytest.approx(weak.probability), None]
+
+
+def test_namesakes_of_one_town_are_found_though_likeness_is_sure_of_them():
+    """Name and postcode agree, which is enough for this model; what else both tell does not. Of others a birth date agrees."""
+    with in_force(threshold=0.5):
+        alike, moved = ({"firstName": first, "lastName": "Doe", "postalCode": "1234 AB"} for first in ("Dana", "Erin"))
+        one, other = see(
+            *(said(f"d{n}", source=it, phone=f"+1202555010{n}", **alike) for n, it in enumerate((CRM, SHOP)))
+        )
+        same = see(
+            *(
+                said(f"e{n}", source=it, phone=f"+1202555011{n}", birthday="1985-05-05", **moved)
+                for n, it in enumerate((CRM, SHOP))
+            )
+        )
+        assert together(one, other)
+        assert together(*same)
+        look()
+        [found] = Suspect.objects.filter(reasons__has_key="likeness")
+        assert {found.left_id, found.right_id} == {one.record_id, other.record_id}
+        assert found.reasons["likeness"] == -1
+        first, second = unsure.by_likeness(10)
+        assert (first.profile_id, second.profile_id) == (found.profile_id, same[0].profile_id)

@@ -1,6 +1,6 @@
 """Contradictions weigh as they should: those of two people above what marriages, slips and second cards do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -88,3 +88,23 @@ def test_numbers_and_places_are_read_by_their_usual_names() -> None:
     number = Witness(says(**WHO).holder, {CUSTOMER_NUMBER: frozenset({uuid7()})}, "", "1")
     other = Witness(says(source=SHOP, **WHO).holder, {}, "", "2")
     assert judged(number, other).reasons == {"national_ids": 2}
+
+
+def test_whom_likeness_alone_joined_is_judged_by_what_is_left_beside_name_and_place() -> None:
+    said = [says(source=source, **WHO) for source in (CRM, SHOP, SHOP)]
+    ties = {(said[0].id, said[1].id): Tie(15.0, ("similar",)), (said[1].id, said[2].id): Tie(24.0, ("same_email",))}
+    asked: list[set[UUID]] = []
+
+    def beside(bits: float) -> Suspicion:
+        def told(ours: Sequence[UUID], theirs: Sequence[UUID]) -> float:
+            asked.append(set(ours))
+            return bits
+
+        return suspect(said, ties, SEVERAL, told)
+
+    namesake, unknown, one = beside(-7.0), beside(0.0), beside(12.0)
+    assert (namesake.reasons["likeness"], unknown.reasons["likeness"]) == (-7, 0)
+    assert "likeness" not in one.reasons
+    assert namesake.weight > LINE > unknown.weight
+    assert namesake.rules == {"similar": 1}
+    assert {frozenset(it) for it in asked} == {frozenset({said[0].id}), frozenset({said[1].id, said[2].id})}
