@@ -143,7 +143,7 @@ class ConsentsView(View):
                 effective_from=values.get("effective_from") or now,
                 expires_at=values.get("expires_at"),
                 evidence=values.get("evidence") or None,
-                source_id=source and source.pk,
+                source_id=source.pk if source else None,
                 **{
                     key: values[key]
                     for key in ("purpose", "status", "basis", "notice_version", "method", "channel", "jurisdiction")

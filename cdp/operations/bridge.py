@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 
 from django.core.exceptions import BadRequest
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # exported, but not said to be
 
 from cdp.operations.threads import Threads
 

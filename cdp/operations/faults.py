@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]  # exported, but not said to be
 
 from cdp.access.problems import MEDIA_TYPE, as_problem, body
 from cdp.ids import uuid7

@@ -61,7 +61,7 @@ class Box:
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Whom, and the text."""
-        text = message_from_bytes(envelope.content).get_payload(decode=True)
+        text: Any = message_from_bytes(envelope.content).get_payload(decode=True)
         self.mails.append((envelope.rcpt_tos, text.decode()))
         return "250 OK"
 
