@@ -8,6 +8,7 @@ from cdp.console import (
     debugger_page,
     group_admin,
     home,
+    merge_admin,
     profile_admin,
     quality_page,
     review_admin,
@@ -16,7 +17,7 @@ from cdp.console import (
     sources_page,
 )
 
-__all__ = ["audit_admin", "group_admin", "profile_admin", "review_admin", "rule_admin"]
+__all__ = ["audit_admin", "group_admin", "merge_admin", "profile_admin", "review_admin", "rule_admin"]
 
 
 def _urls() -> list[URLPattern]:
