@@ -16,7 +16,8 @@ from segments.live import PATIENCE
 from segments.wake import wake
 
 log = structlog.get_logger(__name__)
-IDLE_SECONDS = 0.02
+# How long to wait when nothing is there: a fiftieth of the time since something was, so that an idle installation rests.
+IDLE_SECONDS, RESTING_SECONDS, RESTS = 0.02, 0.2, 50
 WAKE_SECONDS = 1.0
 # Changes and events in one step of memberships: a step's fixed cost is some milliseconds, and what it holds others wait for.
 STEP = 2000
@@ -51,10 +52,13 @@ def follow_forever(stop: threading.Event) -> None:
 
 def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
     """Calls `step` again at once while it says that it had something to do, and after a pause otherwise."""
-    pause = IDLE_SECONDS
+    pause, busy = IDLE_SECONDS, time.monotonic()
     while not stop.is_set():
         try:
-            pause = 0 if step() else IDLE_SECONDS
+            if step():
+                pause, busy = 0.0, time.monotonic()
+            else:
+                pause = min(max((time.monotonic() - busy) / RESTS, IDLE_SECONDS), RESTING_SECONDS)
         except PASSING as error:
             metrics.FAULTS.add(1, "database_away")
             log.warning("pipeline.database_away", error=type(error).__name__)
