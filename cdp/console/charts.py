@@ -1,4 +1,4 @@
-"""Small charts as SVG text, drawn on the server: no script, no wait, and they take the page's colours by CSS class. Pure."""
+"""Small charts as text, drawn on the server: no script, no wait, and they take the page's colours by CSS class. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,6 +65,18 @@ def bars(points: Sequence[Bar], *, height: int = 96, tone: str = "tone-main", la
         '<g class="grid">{}</g>{}</svg>',
         tone, width, height, label, grid, rects,
     )  # fmt: skip
+
+
+def columns(points: Sequence[Part], *, label: str = "") -> SafeString:
+    """Columns with their values above and their names below."""
+    top = max((point.value for point in points), default=0) or 1
+    drawn = format_html_join(
+        "",
+        '<div class="{}" title="{}: {}"><div class="room"><span class="n">{}</span><span class="bar" style="height:{}%"></span>'
+        '</div><span class="label">{}</span></div>',
+        ((it.tone, it.label, f"{it.value:,}", f"{it.value:,}", _short(88 * it.value / top), it.label) for it in points),
+    )
+    return format_html('<div class="columns" role="img" aria-label="{}">{}</div>', label, drawn)
 
 
 def _tall(value: float, top: float, height: int) -> float:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from cdp.access.principals import actor_of, audited, holds, purpose_of
-from cdp.console import activation_page, names, suspects_page
+from cdp.console import activation_page, names, quality_figures, suspects_page
 from cdp.console.together import actors
 from consent.permits import permits_profiles
 from identity import quality, sampling, unsure
