@@ -54,7 +54,10 @@ def decide_about(request: HttpRequest, person: Person, frame: dict[str, Any], *,
     except Merge.DoesNotExist:
         raise Http404 from None
     would = foreseen.would(request, lambda: verb(actor_of(request), at), at=at)
-    audited(request, "identity.foresee", object=("profile", person.id), subjects=person.record_ids, fields=["name"])
+    audited(
+        request, "identity.foresee", object=("profile", person.id), subjects=person.record_ids, fields=["name"],
+        purpose=person.purpose, details={"open": would["open"]},
+    )  # fmt: skip
     context = {**frame, "title": title, "person": person, "would": would, "kept": kept, "page": page}
     response = render(request, "console/decision.html", context)
     response["Cache-Control"] = "no-store"

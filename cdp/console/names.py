@@ -1,6 +1,6 @@
 """What a person is called on a page, as far as the reader may see it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -31,8 +31,9 @@ def of_record(rec: Rec) -> str:
     return called(traits, [{"kind": "email", "value": traits["email"]}] if "email" in traits else [])
 
 
-def of_profiles(rows: Iterable[Profile]) -> dict[UUID, str]:
-    """The masked names of many profiles: the provenance says which record has each name. One query, one to the vault."""
+def of_profiles(rows: Iterable[Profile], *, open: Collection[UUID] = ()) -> dict[UUID, str]:
+    """The names of many profiles, masked but for those that stand `open`: the provenance says which record has each name. One
+    query, one to the vault."""
     wanted: dict[UUID, dict[str, UUID]] = {}
     for row in rows:
         wanted[row.id] = {
@@ -44,7 +45,9 @@ def of_profiles(rows: Iterable[Profile]) -> dict[UUID, str]:
     found = {}
     for profile_id, names in wanted.items():
         traits = {
-            name: shown.value(name, whole(opened[record].facts, opened[record].sealed, name), "identifying", open=False)
+            name: shown.value(
+                name, whole(opened[record].facts, opened[record].sealed, name), "identifying", open=profile_id in open
+            )
             for name, record in names.items()
             if record in opened
         }

@@ -138,6 +138,11 @@ class ProfileAdmin(ReadOnlyAdmin):
     def _page(self, profile_id: UUID) -> str:
         return reverse("admin:identity_profile_change", args=[profile_id])
 
+    def _tab(self, request: HttpRequest, profile_id: UUID) -> str:
+        """The page as it was when a form of it was sent: with the same tab open."""
+        tab = request.POST.get("tab", "")
+        return f"{self._page(profile_id)}#{tab}" if tab in profile_page.TABS else self._page(profile_id)
+
     def _check(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -231,12 +236,12 @@ class ProfileAdmin(ReadOnlyAdmin):
         """Opens identifying values for ten minutes."""
         self._check(request)
         reveal_form.posted(request, [profile_id])
-        return redirect(self._page(profile_id))
+        return redirect(self._tab(request, profile_id))
 
     def close(self, request: HttpRequest, profile_id: UUID) -> HttpResponseRedirect:
         """Masks them again before the ten minutes are over."""
         reveal.close(request, profile_id)
-        return redirect(self._page(profile_id))
+        return redirect(self._tab(request, profile_id))
 
     def decide(self, request: HttpRequest, profile_id: UUID) -> HttpResponse:
         """Says what a decision about the person's records would do, or makes it."""

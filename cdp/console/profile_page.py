@@ -8,18 +8,20 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 
 from cdp.access.objects import visible
-from cdp.access.principals import holds, sees_identifying
+from cdp.access.principals import holds, purpose_of, sees_identifying
 from cdp.audit.models import Entry
-from cdp.console import answers, gate, group_answers, names, reveal, shown, together, typed_page
+from cdp.catalogue import snapshot
+from cdp.console import answers, gate, group_answers, names, reveal, sameness, shown, together, typed_page
 from cdp.console.gate import Person
 from cdp.events.reads import TimelineEvent
+from cdp.sources import lookup
 from consent.models import Purpose
 from identity import survivorship
-from identity.traits import canonical
 from segments.models import Segment
 
 PAGE = 25
 _AUDIT_SHOWN = 30
+TABS = ("golden", "records", "timeline", "consents", "segments", "groups", "history", "audit")
 
 
 def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "may_correct": holds(request, "profiles:write"),
         "typeable": typed_page.typeable(),
         "records": records.content,
-        "sides": side_by_side(records.content, differing(person)),
+        "sides": side_by_side(records.content, compared(person)),
         "events": first,
         "following": following,
         "consents": answers.consents(person.standing),
@@ -54,6 +56,7 @@ def context(request: HttpRequest, person: Person, *, at: datetime) -> dict[str, 
         "may_reveal": sees_identifying(request),
         "revealed_until": reveal.until(request, person.id, at=at),
         "purposes": Purpose.objects.order_by("key"),
+        "reads_for": purpose_of(request),
         "now": at,
         **together.context(request, person, records.content, at=at),
     }
@@ -76,25 +79,30 @@ def attributes(provenance: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows.values(), key=lambda row: (order[row["class"]], row["name"]))
 
 
-def differing(person: Person) -> set[str]:
-    """The traits of which records that the reader may see say different things, masked or not."""
-    said: dict[str, set[str]] = {}
-    for record in person.known.records:
-        if person.sees(record.source_id):
-            for path, (value, data_class, _) in record.traits.items():
-                shown_as = shown.name(path, data_class, open=person.open)
-                said.setdefault(shown_as, set()).add(canonical(value).casefold())
-    return {name for name, values in said.items() if len(values) > 1}
+def compared(person: Person) -> dict[str, str]:
+    """How the records that the reader may see compare, by trait as it is shown, masked or not: `sameness.compared`."""
+    seen = [record for record in person.known.records if person.sees(record.source_id)]
+    sources = lookup.load({record.source_id for record in seen})
+    said: dict[tuple[str, str], list[tuple[Any, str]]] = {}
+    for record in seen:
+        for path, (value, data_class, _) in record.traits.items():
+            place = shown.name(path, data_class, open=person.open), path
+            said.setdefault(place, []).append((value, sources[record.source_id].region))
+    kinds = snapshot.current().identifiers
+    found: dict[str, str] = {}
+    for (name, path), values in said.items():  # undeclared traits are one row while their names are hidden
+        how = sameness.compared(path, values, kinds)
+        found[name] = how if found.get(name, how) in ("", how) else "differ" if "differ" in (how, found[name]) else ""
+    return found
 
 
-def side_by_side(records: list[dict[str, Any]], differ: set[str]) -> list[dict[str, Any]]:
+def side_by_side(records: list[dict[str, Any]], how: dict[str, str]) -> list[dict[str, Any]]:
     """A row for each trait with what every record says of it, in the order of the records."""
     every = sorted({name for record in records for name in record["traits"]})
-    rows = []
-    for name in every:
-        said = [record["traits"].get(name) for record in records]
-        rows.append({"name": name, "values": said, "differ": name in differ})
-    return rows
+    return [
+        {"name": name, "values": [record["traits"].get(name) for record in records], "how": how.get(name, "")}
+        for name in every
+    ]
 
 
 def timeline(person: Person, *, before: tuple[datetime, UUID] | None) -> tuple[list[dict[str, Any]], str]:

@@ -10,15 +10,17 @@ from django.http import HttpRequest
 
 from cdp.access.principals import holds, purpose_of
 from cdp.catalogue.identifiers import KINDS
-from cdp.console import graph, names, shown
+from cdp.console import bridges, graph, names, shown
+from cdp.console.bridges import Hold
 from cdp.console.gate import Person
 from cdp.sources import lookup
 from consent.permits import permits_profiles
 from identity import profiles
 from identity.household import household
 from identity.models import Constraint, Merge, Profile, Record
+from identity.names import NOBODY
 from identity.profiles import LinkView
-from identity.suspects import Pair, contradicting, spanning
+from identity.suspects import Pair, contradicting
 
 _ACTS = 50
 DECIDED = "decided by a steward"
@@ -29,15 +31,17 @@ def context(request: HttpRequest, person: Person, listed: list[dict[str, Any]], 
     called = {it["id"]: f"{it['source']} {it['key']} ({it['first_seen']:%-d %b %Y})" for it in listed}
     links = profiles.links_of(person.id)
     decided = profiles.constraints_of(person.id)
-    edges = _edges(links, decided, called)
-    weakest = min(spanning(edges), key=lambda edge: edge[1], default=None)
-    weak = weakest[0] if weakest else None
     holders = [rec.holder() for rec in person.known.recs]
+    against = contradicting(holders)
+    others = {it.id for it in holders if it.person != NOBODY} - against
+    silent = {it.id for it in holders if not it.strong and it.person == NOBODY}
+    hold = bridges.holding(_edges(links, decided, person.record_ids), _by_value(links), against, others, silent)
+    weak = hold.pair if hold and hold.parts else None
     return {
         "picture": graph.draw(_nodes(listed), [*links, *by_hand(decided)], weak=weak) if listed else "",
         "links": _links(person, links, called),
-        "weakest": _weakest(weakest, links, called) if weakest else None,
-        "against": contradicting(holders),
+        "why": _why(hold, links, called, _shown(person)) if hold else None,
+        "against": against,
         "household": _household(request, person, at=at),
         "decisions": _decisions(decided, called),
         "history": history(person),
@@ -67,19 +71,36 @@ def _edges(links: Iterable[LinkView], decided: Iterable[Constraint], inside: Col
     return found
 
 
-def _weakest(edge: tuple[Pair, float], links: Iterable[LinkView], called: dict[UUID, str]) -> dict[str, Any]:
-    """The link without which there would be two profiles."""
-    (left, right), bits = edge
-    own = [it for it in links if (it.left, it.right) == (left, right)]
-    decided = bits == float("inf")
+def _by_value(links: Iterable[LinkView]) -> dict[UUID, dict[Pair, float]]:
+    """Digest of a shared value -> the pairs that it joins, with bits."""
+    found: dict[UUID, dict[Pair, float]] = {}
+    for link in links:
+        if link.digest is not None:
+            found.setdefault(link.digest, {})[link.left, link.right] = link.weight
+    return found
+
+
+def _why(hold: Hold, links: Iterable[LinkView], called: dict[UUID, str], values: dict[UUID, str]) -> dict[str, Any]:
+    """Why these records are one person, in a sentence's parts: what alone holds them, or the weakest of what does."""
+    own = [it for it in links if (it.left, it.right) == hold.pair]
+    by_value = [it for it in links if hold.digest is not None and it.digest == hold.digest]
+    elsewhere = "a record of a source that you do not see"
     return {
-        "left": called.get(left, ""), "right": called.get(right, ""), "bits": 0 if decided else bits, "decided": decided,
-        "rule": own[0].rule if own else "", "probability": own[0].probability if own else None,
+        "alone": len(hold.parts), "odd": hold.odd, "bits": sum(it.weight for it in own) or hold.bits,
+        "decided": hold.bits == float("inf"), "rules": [it.rule for it in own or by_value[:1]],
+        "probability": own[0].probability if len(own) == 1 else None,
+        "left": called.get(hold.pair[0], elsewhere) if hold.pair else "",
+        "right": called.get(hold.pair[1], elsewhere) if hold.pair else "",
+        "value": values.get(hold.digest, "") if hold.digest else "",
     }  # fmt: skip
 
 
+def _shown(person: Person) -> dict[UUID, str]:
+    return {it.digest: shown.identifier(it, open=person.open) for it in person.known.identifiers}
+
+
 def _links(person: Person, links: Iterable[LinkView], called: dict[UUID, str]) -> list[dict[str, Any]]:
-    values = {it.digest: shown.identifier(it, open=person.open) for it in person.known.identifiers}
+    values = _shown(person)
     return [
         {
             "rule": it.rule, "bits": it.weight, "probability": it.probability, "left": called.get(it.left, ""),

@@ -7,6 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 _WIDTH, _ROW = 340, 36  # as wide as the column it stands in, or its letters would be made small: words above each bar
+_WORDS = 17  # as high as the words above a bar
 _FOOT, _LETTER = 14, 5.4  # of the words under the lines: height of a row, width of a letter
 
 
@@ -38,9 +39,9 @@ def draw(steps: Sequence[Step], *, marks: Sequence[tuple[float, str]] = ()) -> S
     lines = [("zero", x(0.0), "even odds"), *(("mark", x(bits), words) for bits, words in marks)]
     drawn = format_html_join(
         "",
-        '<line class="{}" x1="{}" x2="{}" y1="0" y2="{}"/><text class="foot" x="{}" y="{}" text-anchor="middle">{}</text>',
+        '<path class="{}" d="{}"/><text class="foot" x="{}" y="{}" text-anchor="middle">{}</text>',
         (
-            (tone, f"{at:.1f}", f"{at:.1f}", foot, f"{_inside(at, words):.1f}", foot + _FOOT * row - 3, words)
+            (tone, _down(at, len(bars)), f"{_inside(at, words):.1f}", foot + _FOOT * row - 3, words)
             for row, (tone, at, words) in enumerate(lines, start=1)
         ),
     )
@@ -48,6 +49,11 @@ def draw(steps: Sequence[Step], *, marks: Sequence[tuple[float, str]] = ()) -> S
         '<svg class="waterfall" viewBox="0 0 {} {}" role="img" aria-label="Weights of evidence, in bits">{}{}</svg>',
         _WIDTH, foot + _FOOT * len(lines), drawn, format_html_join("", "{}", ((bar,) for bar in bars)),
     )  # fmt: skip
+
+
+def _down(at: float, rows: int) -> str:
+    """A line down through the bars, which leaves out the words above each."""
+    return " ".join(f"M{at:.1f} {row * _ROW + _WORDS}V{(row + 1) * _ROW}" for row in range(rows))
 
 
 def _inside(at: float, words: str) -> float:

@@ -72,6 +72,12 @@ def spaced(code: object) -> str:
     return str(code).replace("_", " ")
 
 
+@register.filter
+def ruled(rule: object) -> str:
+    """The rule of a link as words."""
+    return "likeness" if rule == "similar" else spaced(rule)
+
+
 # Amounts of money in events, by their names in the Segment e-commerce specification.
 _AMOUNTS = frozenset({"revenue", "total", "subtotal", "value", "price", "tax", "discount", "shipping"})
 

@@ -9,6 +9,7 @@
     if (!tab) return;
     page.querySelectorAll("[data-tab]").forEach((it) => it.classList.toggle("on", it === tab));
     page.querySelectorAll("[data-pane]").forEach((it) => { it.hidden = it.dataset.pane !== name; });
+    page.querySelectorAll("[data-tab-kept]").forEach((it) => { it.value = name; });
     history.replaceState(null, "", "#" + name);
   }
 
