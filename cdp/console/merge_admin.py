@@ -23,6 +23,7 @@ from identity.decide import Undecidable
 from identity.models import Constraint, Merge
 
 _PAGE = 50
+_LINK = "text-primary-600 dark:text-primary-500"  # as the theme draws its own
 
 
 def _person(called: dict[UUID, str], id: UUID | None) -> SafeString | str:
@@ -31,9 +32,8 @@ def _person(called: dict[UUID, str], id: UUID | None) -> SafeString | str:
         return "–"
     if not called:
         return f"…{str(id)[-8:]}"
-    return format_html(
-        '<a href="{}">{}</a>', reverse("admin:identity_profile_change", args=[id]), called.get(id, "withheld")
-    )
+    page = reverse("admin:identity_profile_change", args=[id])
+    return format_html('<a class="{}" href="{}">{}</a>', _LINK, page, called.get(id, "withheld"))
 
 
 class _Named(ReadOnlyAdmin):

@@ -16,6 +16,8 @@ from consent.permits import permits_profiles
 from identity import records
 from identity.models import Merge, Profile, Record, Redirect
 
+_RULES = {"similar": "likeness", "must_link": "by hand"}
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -69,7 +71,7 @@ def why(row: Merge) -> str:
     if pairs:
         return f"decided by a person about {pairs} pair{'s' if pairs > 1 else ''} of records"
     said = [
-        f"{'likeness' if rule == 'similar' else rule.replace('_', ' ')}{f' ×{n}' if n > 1 else ''}"
+        f"{_RULES.get(rule, rule.replace('_', ' '))}{f' ×{n}' if n > 1 else ''}"
         for rule, n in row.because.get("links", {}).items()
     ]
     return ", ".join(said) or "a link or a decision was taken back"

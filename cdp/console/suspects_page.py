@@ -21,9 +21,10 @@ from identity.suspects import LINE
 _SHOWN = 20
 REASONS = {
     "given_names": "given names", "birth_dates": "birth dates", "family_names": "family names", "suffixes": "suffixes",
-    "national_ids": "national numbers", "verified_ids": "ids of one source", "contacts": "sides without a shared contact",
+    "national_ids": "national numbers", "verified_ids": "ids of one source", "contacts": "no shared mailbox or phone",
     "records": "records", "weak_link": "bits in its weakest link", "likeness": "bits beside name and place",
 }  # fmt: skip
+_PLAIN = {"contacts"}  # true or not: its number says nothing
 Named = Callable[[Sequence[UUID]], dict[UUID, dict[str, Any]]]
 
 
@@ -56,7 +57,7 @@ def _rows(found: Sequence[Suspect], named: Named) -> list[dict[str, Any]]:
         {
             "it": it,
             **called.get(it.profile_id, {"name": "withheld", "records": "–"}),
-            "reasons": [(REASONS.get(name, name), n) for name, n in _in_order(it.reasons)],
+            "reasons": [(REASONS.get(name, name), "" if name in _PLAIN else n) for name, n in _in_order(it.reasons)],
             "joined": sorted(it.joined.get("rules", {}).items(), key=lambda rule: -rule[1]),
             "by": [who[actor] for actor in it.joined.get("by", ())],
             "review": questions.get((it.left_id, it.right_id)) if it.left_id and it.right_id else None,
