@@ -17,17 +17,24 @@ from identity.records import Rec
 
 Pair = tuple[UUID, UUID]
 
-# A decision about a pair answers the question about it, however it was decided; without one the question is open again.
+# A decision about a pair answers the question about it, however it was decided; without one the question is open again, or as
+# undecided as a steward had left it.
 _ANSWERED = """
 UPDATE identity_review v SET state = CASE n.verdict WHEN 'must_link' THEN 'same' ELSE 'different' END,
-    decided_by = %s, decided_at = %s, batch = NULL, before = '[]', earlier = NULL
+    decided_by = %s, decided_at = %s, batch = NULL, before = '[]', earlier = CASE WHEN v.state = 'unsure' THEN jsonb_build_object(
+        'state', v.state, 'by', v.decided_by, 'at', v.decided_at, 'batch', v.batch, 'before', v.before, 'earlier', v.earlier) END
 FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS n(left_id, right_id, verdict)
 WHERE v.left_id = n.left_id AND v.right_id = n.right_id
 """
 _ASKED_AGAIN = """
-UPDATE identity_review v SET state = 'open', decided_by = '', decided_at = NULL, batch = NULL, before = '[]', earlier = NULL
-FROM unnest(%s::uuid[], %s::uuid[]) AS n(left_id, right_id)
-WHERE v.left_id = n.left_id AND v.right_id = n.right_id AND v.state IN ('same', 'different')
+UPDATE identity_review v SET state = coalesce(w.earlier->>'state', 'open'), decided_by = coalesce(w.earlier->>'by', ''),
+    decided_at = (w.earlier->>'at')::timestamptz, batch = (w.earlier->>'batch')::uuid,
+    before = coalesce(w.earlier->'before', '[]'), earlier = nullif(w.earlier->'earlier', 'null')
+FROM (
+    SELECT r.id, CASE r.earlier->>'state' WHEN 'unsure' THEN r.earlier END AS earlier FROM identity_review r
+    JOIN unnest(%s::uuid[], %s::uuid[]) AS n(left_id, right_id) USING (left_id, right_id)
+    WHERE r.state IN ('same', 'different')
+) w WHERE v.id = w.id
 """
 
 

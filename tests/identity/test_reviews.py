@@ -160,6 +160,22 @@ def test_undo_goes_back_answer_by_answer_whatever_was_answered_over_what(pair):
     assert rebuild(check=True, at=LATER) == 0
 
 
+def test_what_another_answer_decided_too_is_as_undecided_as_before_when_that_is_undone(pair):
+    a, _, it = pair
+    [c] = see(said("3", source=SHOP, **named(ALICE)))
+    other, who = asked(a, c), client("merges:*")
+    unsure = answer(who, "unsure", other).json()["batch"]
+    batch = answer(who, "same", it).json()["batch"]
+    decide.part_pairs([(a.record_id, c.record_id)], by=STEWARD, at=LATER)
+    assert Review.objects.get(pk=other.id).state == "different"
+    decide.withdraw([(a.record_id, c.record_id)], by=STEWARD, at=LATER)
+    left = Review.objects.get(pk=other.id)
+    assert (left.state, str(left.batch), left.earlier) == ("unsure", unsure, None)
+    for one in (batch, unsure):
+        assert post(who, "reviews/undo/", {"batch": one}).status_code == 200
+    assert {it.state for it in Review.objects.all()} == {"open"}
+
+
 def test_one_decision_is_one_label_and_knows_whether_chance_drew_it(pair):
     a, b, it = pair
     others = [see(said(f"o{n}", source=CRM, **named(BOB)))[0].record_id for n in range(4)]
