@@ -40,8 +40,8 @@ class Suspicion:
     to ask about first, and what brought their sides together (rules of links, actors of decisions).
 
     Reasons: given_names, family_names, birth_dates (how many that cannot be one), suffixes, national_ids, verified_ids (the most
-    ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached), records,
-    weak_link (bits), likeness (bits for one person beside name and place, where likeness alone joins and they are 0 or less)."""
+    ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached), suffix (1: one
+    side alone has one), records, weak_link (bits), likeness (bits for one person beside name and place, where likeness alone joins and they are 0 or less)."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     weight: float = 0.0
@@ -80,8 +80,8 @@ def suspect(
         reasons["weak_link"] = round(weakest)
     if cut is None:
         return Suspicion(reasons)
-    if cut.weight >= LINE and _unreachable(cut):
-        reasons["contacts"] = 2
+    if cut.weight >= LINE:
+        reasons |= _beyond(cut)
     if not reasons:
         return Suspicion()
     across = _across(cut, ties)
@@ -188,11 +188,13 @@ def spanning(edges: dict[Pair, float]) -> list[tuple[Pair, float]]:
     return kept
 
 
-def _unreachable(cut: _Cut) -> bool:
-    """Neither a mailbox nor a phone in common, though each side has one."""
+def _beyond(cut: _Cut) -> dict[str, int]:
+    """What else speaks for two people once something does: neither a mailbox nor a phone in common, though each side has one; one
+    side alone is called junior or senior."""
     found = levels(cut.ours, cut.theirs)
     said = {found.get(name) for name in ("email", "phone")}
-    return False in said and True not in said
+    reasons = {"contacts": 2} if False in said and True not in said else {}
+    return reasons | ({"suffix": 1} if found.get("suffix") == "one" else {})
 
 
 def _across(cut: _Cut, ties: Mapping[Pair, Tie]) -> list[Tie]:

@@ -21,10 +21,11 @@ from identity.suspects import LINE
 _SHOWN = 20
 REASONS = {
     "given_names": "given names", "birth_dates": "birth dates", "family_names": "family names", "suffixes": "suffixes",
-    "national_ids": "national numbers", "verified_ids": "ids of one source", "contacts": "no shared mailbox or phone",
+    "national_ids": "national numbers", "verified_ids": "ids of one source", "suffix": "one side alone is Jr or Sr",
+    "contacts": "no shared mailbox or phone",
     "records": "records", "weak_link": "bits in its weakest link", "likeness": "bits beside name and place",
 }  # fmt: skip
-_PLAIN = {"contacts"}  # true or not: its number says nothing
+_PLAIN = {"contacts", "suffix"}  # true or not: their numbers say nothing
 Named = Callable[[Sequence[UUID]], dict[UUID, dict[str, Any]]]
 
 

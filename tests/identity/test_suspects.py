@@ -49,6 +49,7 @@ def test_strong_contradictions_are_above_the_line_and_weak_ones_below() -> None:
         it.weight for it in (*strong, *weak)
     ]
     assert max(strong, key=lambda it: it.weight) is stranger
+    assert junior.reasons == {"verified_ids": 2, "contacts": 2, "suffix": 1}
     assert [set(it.reasons) for it in weak] == [{"family_names"}, {"verified_ids"}, {"birth_dates"}]
 
 
