@@ -40,8 +40,9 @@ class Suspicion:
     to ask about first, and what brought their sides together (rules of links, actors of decisions).
 
     Reasons: given_names, family_names, birth_dates (how many that cannot be one), suffixes, national_ids, verified_ids (the most
-    ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached), suffix (1: one
-    side alone has one), records, weak_link (bits), likeness (bits for one person beside name and place, where likeness alone joins and they are 0 or less)."""
+    ids of one kind that one source has for it), contacts (2: nothing in common where both sides can be reached),
+    suffix (1: one side alone has one), records, weak_link (bits), likeness (bits for one person beside name and place, where
+    likeness alone joins and they are 0 or less)."""
 
     reasons: dict[str, int] = field(default_factory=dict)
     weight: float = 0.0
