@@ -208,8 +208,13 @@ def _telling(cut: _Cut, several: Several) -> Pair:
     ours, theirs = (sorted(side, key=lambda it: (it.person == names.NOBODY, it.id)) for side in (cut.ours, cut.theirs))
     theirs = theirs[: max(_MOST_PAIRS // len(ours), 1)]
     pairs = [(a, b) for a in ours[:_MOST_PAIRS] for b in theirs]
-    one, two = max(pairs, key=lambda pair: weight(pair[:1], pair[1:], several))
+    # Who says nothing contradicts nothing, but agrees in nothing either.
+    one, two = max(pairs, key=lambda pair: (_speak(pair), weight(pair[:1], pair[1:], several)))
     return (one.id, two.id) if one.id < two.id else (two.id, one.id)
+
+
+def _speak(pair: Iterable[Witness]) -> bool:
+    return all(it.person != names.NOBODY for it in pair)
 
 
 def _against(said: dict[UUID, Person], pair: Pair) -> bool:

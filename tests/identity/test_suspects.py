@@ -77,6 +77,13 @@ def test_groups_that_a_person_joined_are_judged_whole() -> None:
     assert judged(*ours).rules == {}
 
 
+def test_the_two_to_compare_are_two_that_say_something() -> None:
+    ours, theirs = [says(**WHO), says(source=SHOP)], [says(**WHO), says(source=SHOP)]
+    links = {(side[0].id, side[1].id): Tie(24.0, ("same_email",)) for side in (ours, theirs)}
+    across = {(ours[1].id, theirs[1].id): Tie(5.0, ("similar",))}
+    assert set(suspect([*ours, *theirs], links | across, SEVERAL).pair or ()) == {ours[0].id, theirs[0].id}
+
+
 def test_who_has_nothing_to_say_is_no_suspect() -> None:
     assert judged(says(), says(source=SHOP)) == Suspicion()
     assert suspect([says(**WHO)], {}, {}) == Suspicion()
