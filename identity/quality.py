@@ -122,18 +122,26 @@ def begin(*, at: datetime, whole: bool = False) -> QualityScan:
     with transaction.atomic():
         _alone()
         scan = under_way()
-        if scan is not None:
+        if scan is not None and (scan.since is None or not whole):
+            return scan
+        if scan is not None:  # at some, where all are wanted: it begins again
+            scan.since, scan.position, scan.looked_at, scan.total = None, None, 0, _changed(None)
+            scan.save(update_fields=["since", "position", "looked_at", "total"])
             return scan
         last, several = latest(), _several(at=at)
         # What was judged without these rates was judged by an earlier version: anew, then.
         since = last.began_at - IN_FLIGHT if last and not whole and "several" in last.counts else None
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM identity_profile WHERE records > 1 AND (%s::timestamptz IS NULL OR updated_at > %s)",
-                [since, since],
-            )
-            total = int(cursor.fetchone()[0])
-        return QualityScan.objects.create(began_at=at, since=since, total=total, counts={"several": several})
+        return QualityScan.objects.create(began_at=at, since=since, total=_changed(since), counts={"several": several})
+
+
+def _changed(since: datetime | None) -> int:
+    """How many profiles of several records are new or other since then (None: how many there are)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM identity_profile WHERE records > 1 AND (%s::timestamptz IS NULL OR updated_at > %s)",
+            [since, since],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def ask(*, by: Actor, at: datetime) -> QualityScan:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from cdp.access.principals import sees_identifying
+from cdp.access.principals import purpose_of, sees_identifying
 from cdp.console import charts, group_answers, group_gate, names, reveal
 from cdp.console.group_gate import Seen
 from cdp.groups import reads
@@ -38,6 +38,7 @@ def context(request: HttpRequest, seen: Seen, *, at: datetime) -> dict[str, Any]
         "may_reveal": sees_identifying(request),
         "revealed_until": reveal.until(request, seen.id, at=at),
         "purposes": Purpose.objects.order_by("key"),
+        "reads_for": purpose_of(request),
         "now": at,
     }
 

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from cdp.access.admin import ReadOnlyAdmin
-from cdp.access.principals import actor_of, audited, holds, sees_identifying
+from cdp.access.principals import actor_of, audited, holds, purpose_of, sees_identifying
 from cdp.console import answered, foreseen, reveal_form, review_page
 from cdp.console.review_page import Withheld, chosen, filtered
 from consent.models import Purpose
@@ -69,7 +69,7 @@ class ReviewAdmin(ReadOnlyAdmin):
         context = {
             **self._frame(request, "Are these one person?"), "row": row, "query": urlencode(filters), "before": before,
             "after": after, "reason": queue.REASONS.get(row.reason, row.reason), "may_reveal": sees_identifying(request),
-            "now": at, "purposes": Purpose.objects.order_by("key"),
+            "now": at, "purposes": Purpose.objects.order_by("key"), "reads_for": purpose_of(request),
         }  # fmt: skip
         try:
             left, right = review_page.people_of(request, row, at=at)

@@ -12,7 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 
 from cdp.access.principals import purpose_of
-from cdp.console import gate, names, shown, together, waterfall
+from cdp.catalogue import snapshot
+from cdp.console import gate, names, sameness, shown, together, waterfall
 from cdp.console.gate import Person
 from cdp.console.paths import chain
 from cdp.sources import lookup
@@ -22,7 +23,6 @@ from identity import explain, profiles, queue, records
 from identity.known import RecordView
 from identity.linking import active
 from identity.models import Review
-from identity.traits import canonical
 
 PAGE = 25
 STATES = (("open", "open"), ("same", "same person"), ("different", "different people"), ("unsure", "put aside"))
@@ -164,6 +164,7 @@ def _side(person: Person, record: RecordView) -> dict[str, Any]:
 
 def _traits(one: RecordView, two: RecordView, *opened: bool) -> list[dict[str, Any]]:
     """A row for each declared trait of either; undeclared ones where both people stand open. What is compared is not masked."""
+    kinds, sources = snapshot.current().identifiers, lookup.load({one.source_id, two.source_id})
     rows = []
     for path in sorted({*one.traits, *two.traits}):
         said = [record.traits.get(path) for record in (one, two)]
@@ -173,15 +174,9 @@ def _traits(one: RecordView, two: RecordView, *opened: bool) -> list[dict[str, A
             shown.value(path, it[0], it[1], open=is_open) if it else None
             for it, is_open in zip(said, opened, strict=True)
         ]
-        rows.append({"name": path, "values": values, "mark": _mark(said)})
-    return sorted(rows, key=lambda row: ("differ", "same", "alone").index(str(row["mark"])))
-
-
-def _mark(said: Sequence[Any]) -> str:
-    if said[0] is None or said[1] is None:
-        return "alone"
-    ours, theirs = (canonical(it[0]) for it in said)
-    return "same" if str(ours).casefold().strip() == str(theirs).casefold().strip() else "differ"
+        told = [(it[0], sources[rec.source_id].region) for it, rec in zip(said, (one, two), strict=True) if it]
+        rows.append({"name": path, "values": values, "how": sameness.compared(path, told, kinds)})
+    return sorted(rows, key=lambda row: 0 if row["how"] == "differ" else 1 if row["how"] else 2)
 
 
 def _identifiers(row: Any, left: Person, right: Person) -> list[dict[str, Any]]:

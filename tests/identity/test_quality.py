@@ -183,3 +183,14 @@ def test_namesakes_of_one_town_are_found_though_likeness_is_sure_of_them():
         assert found.reasons["likeness"] == -1
         first, second = unsure.by_likeness(10)
         assert (first.profile_id, second.profile_id) == (found.profile_id, same[0].profile_id)
+
+
+def test_a_look_at_some_becomes_one_at_all_when_a_steward_wants_that(wrong):
+    look()
+    see(said("x1", ("email", "dana.doe@example.com"), source=CRM), said("x2", ("email", "dana.doe@example.com"), source=SHOP))
+    some = quality.begin(at=LATER + timedelta(hours=2))
+    assert some.since is not None
+    every = quality.begin(at=LATER + timedelta(hours=2), whole=True)
+    assert (every.id, every.since, every.position) == (some.id, None, None)
+    assert every.total == 3
+    assert look(LATER + timedelta(hours=2)).looked_at == 3
