@@ -1,4 +1,4 @@
-"""The records of a person as one, as a steward reads it: why together, what differs, what a decision would do, what stands open."""
+"""The records of a person as one, as a steward reads it: why together, what differs, what a decision would do, what is open."""
 
 from datetime import timedelta
 from html import unescape

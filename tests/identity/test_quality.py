@@ -187,7 +187,10 @@ def test_namesakes_of_one_town_are_found_though_likeness_is_sure_of_them():
 
 def test_a_look_at_some_becomes_one_at_all_when_a_steward_wants_that(wrong):
     look()
-    see(said("x1", ("email", "dana.doe@example.com"), source=CRM), said("x2", ("email", "dana.doe@example.com"), source=SHOP))
+    see(
+        said("x1", ("email", "dana.doe@example.com"), source=CRM),
+        said("x2", ("email", "dana.doe@example.com"), source=SHOP),
+    )
     some = quality.begin(at=LATER + timedelta(hours=2))
     assert some.since is not None
     every = quality.begin(at=LATER + timedelta(hours=2), whole=True)
