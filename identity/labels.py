@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from identity.components import components
+
 # A question that the likeness of a pair or chance alone brought up would have been asked whatever its answer. An answer in the
 # queue has a batch; a decision made elsewhere answers the question too, and leaves none.
 _LABELS = """
@@ -50,17 +52,9 @@ def _weighed(group: Sequence[Label]) -> list[Label]:
 
 def _together(act: Sequence[Label]) -> list[list[Label]]:
     """The labels of one act by what hangs together: who ticks many pairs of strangers decides many times."""
-    parent: dict[UUID, UUID] = {}
-
-    def root(id: UUID) -> UUID:
-        parent.setdefault(id, id)
-        while parent[id] != id:
-            parent[id] = id = parent[parent[id]]
-        return id
-
+    groups = components((id for it in act for id in (it.left, it.right)), ((it.left, it.right) for it in act))
+    home = {id: number for number, group in enumerate(groups) for id in group}
+    found: dict[int, list[Label]] = defaultdict(list)
     for label in act:
-        parent[root(label.left)] = root(label.right)
-    groups: dict[UUID, list[Label]] = defaultdict(list)
-    for label in act:
-        groups[root(label.left)].append(label)
-    return list(groups.values())
+        found[home[label.left]].append(label)
+    return list(found.values())

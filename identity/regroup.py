@@ -16,6 +16,7 @@ from consent import parties
 from identity import history, profilerows, records, rules
 from identity.assign import Assigned, assign
 from identity.clusters import Clusters, Edge, cluster
+from identity.components import components
 from identity.history import Redirect
 from identity.linking import active
 from identity.profilerows import Stored
@@ -143,10 +144,10 @@ def clustered(recs: dict[UUID, Rec], reasons: Reasons, linkage: "Linkage") -> Pa
     ]
     holders = {id: rec.holder() for id, rec in recs.items()}
     judge = rules.judge_with(reasons.shared, holders)
-    components = _components(recs, edges)
-    wide = [nodes for nodes, theirs in components if len(nodes) > 2 and any(edge.similar for edge in theirs)]
+    connected = _connected(recs, edges)
+    wide = [nodes for nodes, theirs in connected if len(nodes) > 2 and any(edge.similar for edge in theirs)]
     alike = linkage(wide, similar) if wide else None
-    for nodes, theirs in components:
+    for nodes, theirs in connected:
         if len(nodes) == 1:
             result.parts.append(nodes)
             continue
@@ -178,24 +179,14 @@ def _alike(
     return Linkage(model.scorer, values, wide, similar).alike
 
 
-def _components(recs: Collection[UUID], edges: list[Edge[UUID]]) -> list[tuple[list[UUID], list[Edge[UUID]]]]:
-    """Connected components, by union-find: (records, edges)."""
-    parent = {id: id for id in recs}
-
-    def root(id: UUID) -> UUID:
-        while parent[id] != id:
-            parent[id] = id = parent[parent[id]]
-        return id
-
+def _connected(recs: Collection[UUID], edges: list[Edge[UUID]]) -> list[tuple[list[UUID], list[Edge[UUID]]]]:
+    """Connected components: (records, edges)."""
+    groups = components(recs, ((edge.left, edge.right) for edge in edges))
+    home = {id: number for number, group in enumerate(groups) for id in group}
+    inside: list[list[Edge[UUID]]] = [[] for _ in groups]
     for edge in edges:
-        parent[root(edge.left)] = root(edge.right)
-    nodes: dict[UUID, list[UUID]] = defaultdict(list)
-    inside: dict[UUID, list[Edge[UUID]]] = defaultdict(list)
-    for id in recs:
-        nodes[root(id)].append(id)
-    for edge in edges:
-        inside[root(edge.left)].append(edge)
-    return [(members, inside[top]) for top, members in nodes.items()]
+        inside[home[edge.left]].append(edge)
+    return list(zip(groups, inside, strict=True))
 
 
 def regroup(

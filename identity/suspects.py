@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from identity import names
+from identity.components import components
 from identity.contradictions import Several, Witness, levels, weight
 from identity.names import Person
 from identity.rules import Holder
@@ -137,7 +138,7 @@ def _cuts(said: Sequence[Witness], ties: Mapping[Pair, Tie], several: Several) -
 
 def _namesakes(said: Sequence[Witness], ties: Mapping[Pair, Tie], beside: Beside) -> Iterable[_Cut]:
     """Each group of records that likeness alone joins to the others, and how much speaks for its being a namesake."""
-    groups = grouped([it.id for it in said], (pair for pair, tie in ties.items() if not tie.alike))
+    groups = components([it.id for it in said], (pair for pair, tie in ties.items() if not tie.alike))
     if len(groups) < 2:
         return []
     found = []
@@ -146,16 +147,6 @@ def _namesakes(said: Sequence[Witness], ties: Mapping[Pair, Tie], beside: Beside
         bits = beside([it.id for it in ours], [it.id for it in theirs])
         found.append(_Cut(NAMESAKES - bits, ours, theirs))
     return found
-
-
-def grouped(ids: Iterable[UUID], pairs: Iterable[Pair]) -> list[set[UUID]]:
-    """Connected components."""
-    home: dict[UUID, set[UUID]] = {id: {id} for id in ids}
-    for left, right in pairs:
-        if left in home and right in home and home[left] is not home[right]:
-            whole = home[left] | home[right]
-            home |= dict.fromkeys(whole, whole)
-    return list({id(it): it for it in home.values()}.values())
 
 
 def _side(near: Mapping[UUID, set[UUID]], start: UUID, *, without: UUID) -> set[UUID]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from identity.components import components
 from identity.suspects import Pair
 
 
@@ -63,27 +64,6 @@ def bridges(pairs: Iterable[Pair]) -> dict[Pair, frozenset[UUID]]:
     return found
 
 
-def components(nodes: Iterable[UUID], pairs: Iterable[Pair]) -> list[frozenset[UUID]]:
-    """What hangs together."""
-    near: dict[UUID, set[UUID]] = defaultdict(set)
-    for left, right in pairs:
-        near[left].add(right)
-        near[right].add(left)
-    found: list[frozenset[UUID]] = []
-    seen: set[UUID] = set()
-    for node in nodes:
-        if node in seen:
-            continue
-        part, waiting = {node}, [node]
-        while waiting:
-            fresh = near[waiting.pop()] - part
-            part |= fresh
-            waiting += fresh
-        seen |= part
-        found.append(frozenset(part))
-    return found
-
-
 def holding(
     edges: Mapping[Pair, float],
     values: Mapping[UUID, Mapping[Pair, float]],
@@ -122,7 +102,7 @@ def _holds(edges: Mapping[Pair, float], values: Mapping[UUID, Mapping[Pair, floa
     found = [Hold(edges[pair], (side, nodes - side), pair) for pair, side in bridges(edges).items()]
     for digest, joined in values.items():
         left = [pair for pair, bits in edges.items() if bits > joined.get(pair, 0.0) + 1e-9]
-        parts = components(nodes, left)
+        parts = [frozenset(part) for part in components(nodes, left)]
         if len(joined) > 1 and len(parts) > 1:  # of one pair it is that pair's link
             found.append(Hold(max(joined.values()), tuple(sorted(parts, key=len)), digest=digest))
     return found
