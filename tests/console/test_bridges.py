@@ -1,15 +1,22 @@
 """Why records are one person: what alone holds them together, against brute force."""
 
+from collections.abc import Iterable
 from uuid import UUID, uuid4
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp.console.bridges import bridges, components, holding
+from cdp.console.bridges import bridges, holding
+from identity.components import components as grouped
 
 IDS = [UUID(int=at + 1) for at in range(9)]
 pairs = st.tuples(st.sampled_from(IDS), st.sampled_from(IDS)).filter(lambda it: it[0] < it[1])
 graphs = st.dictionaries(pairs, st.floats(1, 60), max_size=16)
+
+
+def components(nodes: Iterable[UUID], left: Iterable[tuple[UUID, UUID]]) -> list[frozenset[UUID]]:
+    """As sets."""
+    return [frozenset(part) for part in grouped(nodes, left)]
 
 
 @given(graphs)
