@@ -14,13 +14,13 @@ from identity.suspects import Pair, spanning
 _TRIES = 10  # candidates for each that is shown: some hold nothing together, and whole profiles are joined pair by pair
 # A pair that shares an identifier, or about which a person decided, is not joined by likeness alone.
 _LIKE = """
-SELECT a.profile_id, l.left_id, l.right_id, l.probability FROM identity_link l
+SELECT a.profile_id, l.left_id, l.right_id, l.probability, (s.reasons->>'likeness')::int FROM identity_link l
 JOIN identity_record a ON a.id = l.left_id JOIN identity_record b ON b.id = l.right_id AND b.profile_id = a.profile_id
 LEFT JOIN identity_suspect s ON s.profile_id = a.profile_id AND s.cleared_by = ''
 WHERE l.rule = 'similar'
 AND NOT EXISTS (SELECT FROM identity_link o WHERE o.left_id = l.left_id AND o.right_id = l.right_id AND o.rule <> 'similar')
 AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = l.left_id AND c.right_id = l.right_id)
-ORDER BY (s.reasons->>'likeness')::int, l.probability LIMIT %s
+ORDER BY 5, l.probability LIMIT %s
 """
 _INSIDE = """
 SELECT a.profile_id, l.left_id, l.right_id, max(coalesce(l.probability, 1)) FROM identity_record a
@@ -40,7 +40,7 @@ WHERE c.verdict = 'must_link' ORDER BY c.at DESC, c.id DESC LIMIT %s
 
 class Unsure(NamedTuple):
     """Two records of one profile, and how likely likeness finds them one person (None: not enough to be a link). `actor`, `at`:
-    who joined them by hand."""
+    who joined them by hand. `beside`: bits for one person beside name and place, where these are 0 or less."""
 
     profile_id: UUID
     left_id: UUID
@@ -48,6 +48,7 @@ class Unsure(NamedTuple):
     probability: float | None
     actor: str = ""
     at: datetime | None = None
+    beside: int | None = None
 
 
 def by_likeness(limit: int) -> list[Unsure]:
@@ -56,9 +57,9 @@ def by_likeness(limit: int) -> list[Unsure]:
     (rows,) = together((_LIKE, [limit * _TRIES]))
     needed = _needed([row[0] for row in rows])
     found: dict[UUID, Unsure] = {}
-    for profile, left, right, probability in rows:
+    for profile, left, right, probability, beside in rows:
         if (left, right) in needed:
-            found.setdefault(profile, Unsure(profile, left, right, probability))
+            found.setdefault(profile, Unsure(profile, left, right, probability, beside=beside))
     return list(found.values())[:limit]
 
 

@@ -182,6 +182,7 @@ def test_namesakes_of_one_town_are_found_though_likeness_is_sure_of_them():
         assert {found.left_id, found.right_id} == {one.record_id, other.record_id}
         assert found.reasons["likeness"] == -1
         first, second = unsure.by_likeness(10)
+        assert (first.beside, second.beside) == (-1, None)
         assert (first.profile_id, second.profile_id) == (found.profile_id, same[0].profile_id)
 
 
