@@ -299,9 +299,7 @@ WEB_THREADS = env_int("WEB_THREADS", 64)
 WEB_PROCESSES = env_int("WEB_PROCESSES", 1)
 WORKER_PROCESSES = env_int("WORKER_PROCESSES", min(2, os.cpu_count() or 1))
 PIPELINE_BATCH = env_int("PIPELINE_BATCH", 2000)
-MEMBERSHIP_MEMORY = env_int(
-    "MEMBERSHIP_MEMORY", 500
-)  # megabytes of people that the follower of memberships keeps at hand
+MEMBERSHIP_MEMORY = env_int("MEMBERSHIP_MEMORY", 500)  # megabytes of people at hand (segments/memory.py)
 RETRAIN_MATCHING_DAYS = env_int("RETRAIN_MATCHING_DAYS", 30)  # a new version of the matching model; 0: never
 RESIDUE_DAYS = env_int("RESIDUE_DAYS", 30)  # how long rejections, uploads and error reports are kept (04)
 

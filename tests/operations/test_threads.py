@@ -35,8 +35,9 @@ def test_no_more_threads_than_asked_for_and_the_last_one_first() -> None:
         assert (len(seen), len(set(seen))) == (20, 3)
         seen.clear()
         for _ in range(20):
+            while len(threads._idle) < 3:  # a thread answers before it lies down
+                await asyncio.sleep(0.001)
             await threads.run(loop, work, 0)
-            await asyncio.sleep(0.005)
         assert len(set(seen)) == 1
 
     asyncio.run(asked())
