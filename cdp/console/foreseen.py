@@ -16,7 +16,7 @@ from identity.foresee import Part, Unfollowed, foresee
 from identity.models import Record
 
 _LINES = 6  # links that are not followed and are told one by one
-_BECAUSE = {
+REFUSED = {
     "cannot_link": "a decision keeps records of the two apart",
     "veto": "what their records say of name or birth date contradicts",
     "doubt": "their source keeps them apart, and no name outweighs that",
@@ -63,7 +63,7 @@ def would(request: HttpRequest, verb: Callable[[], Decision], *, at: datetime) -
 
 def _line(it: Unfollowed, labels: Mapping[UUID, str]) -> dict[str, Any]:
     return {
-        "rules": it.rules, "decided": it.decided, "because": _BECAUSE.get(it.why, it.why),
+        "rules": it.rules, "decided": it.decided, "because": REFUSED.get(it.why, it.why),
         "left": labels.get(it.left, "a record"), "right": labels.get(it.right, "a record"),
     }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Records and the links between them, as a picture. Pure."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,9 +32,9 @@ def places(count: int) -> list[tuple[float, float]]:
     return [(_WIDTH / 2 + 200 * math.cos(a), _HEIGHT / 2 + 108 * math.sin(a)) for a in turn]
 
 
-def draw(nodes: Sequence[Node], links: Sequence[LinkView], *, weak: tuple[UUID, UUID] | None = None) -> SafeString:
-    """An SVG of up to 28 records. A line is as thick as its links weigh; the pointer shows their rules. `weak`: the pair of which
-    the line is marked, for without it there would be two people."""
+def draw(nodes: Sequence[Node], links: Sequence[LinkView], *, weak: Collection[tuple[UUID, UUID]] = ()) -> SafeString:
+    """An SVG of up to 28 records. A line is as thick as its links weigh; the pointer shows their rules. `weak`: the pairs
+    of which the lines are marked, for without them there would be two people."""
     nodes = nodes[:MOST]
     at = dict(zip((node.id for node in nodes), places(len(nodes)), strict=True))
     sources = sorted({node.source for node in nodes})
@@ -47,7 +47,7 @@ def draw(nodes: Sequence[Node], links: Sequence[LinkView], *, weak: tuple[UUID, 
         '<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}" stroke-width="{}" stroke-opacity=".55"><title>{}</title></line>',
         (
             (
-                "weak" if (left, right) == weak else "",
+                "weak" if (left, right) in weak else "",
                 *_point(at[left]),
                 *_point(at[right]),
                 _thick(found),

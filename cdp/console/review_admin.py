@@ -143,7 +143,9 @@ class ReviewAdmin(ReadOnlyAdmin):
             return
         if done.batch:
             answered.given(request, done.batch, ids, verdict)
-        refused = f" Not followed: {', '.join(done.decision.refused)}." if done.decision.refused else ""
+        # Whoever parts two expects that what joined them is not followed any more.
+        why = [foreseen.REFUSED.get(it, it) for it in done.decision.refused] if verdict == "same" else []
+        refused = f" Some of their links still join nobody: {'; '.join(why)}." if why else ""
         stays = "They can be asked again." if verdict == "unsure" else "It stays so, whatever comes later."
         messages.success(request, f"{done.decided} answered: {WORDS[verdict]}.{refused} {stays}")
 

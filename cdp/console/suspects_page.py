@@ -7,6 +7,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -15,7 +16,7 @@ from django.utils import timezone
 from cdp.access.principals import actor_of, holds
 from cdp.console.together import actors
 from identity import quality
-from identity.models import Review, Suspect
+from identity.models import Record, Review, Suspect
 from identity.suspects import LINE
 
 _SHOWN = 20
@@ -31,7 +32,7 @@ Named = Callable[[Sequence[UUID]], dict[UUID, dict[str, Any]]]
 
 def listing(request: HttpRequest, named: Named) -> dict[str, Any]:
     """A page of the list: the strong contradictions, or with `weak` in the address the others. named: profiles by id."""
-    every = Suspect.objects.filter(cleared_by="")
+    every = _standing()
     weak, reason = "weak" in request.GET, request.GET.get("reason", "")
     shown = every.filter(weight__lt=LINE) if weak else every.filter(weight__gte=LINE)
     kinds = [(key, words, shown.filter(reasons__has_key=key).count()) for key, words in REASONS.items()]
@@ -47,6 +48,15 @@ def listing(request: HttpRequest, named: Named) -> dict[str, Any]:
         "kinds": [{"key": key, "words": words, "n": n} for key, words, n in kinds if n],
         "rows": _rows(list(page.object_list), named),
     }
+
+
+def _standing() -> QuerySet[Suspect]:
+    """Those about whom nobody said that they are one person, without those who were parted since the last look."""
+    inside = [
+        Exists(Record.objects.filter(id=OuterRef(side), profile_id=OuterRef("profile_id")))
+        for side in ("left_id", "right_id")
+    ]
+    return Suspect.objects.filter(Q(left_id=None) | Q(*inside), cleared_by="")
 
 
 def _rows(found: Sequence[Suspect], named: Named) -> list[dict[str, Any]]:

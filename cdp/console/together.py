@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -16,6 +16,7 @@ from cdp.console.gate import Person
 from cdp.sources import lookup
 from consent.permits import permits_profiles
 from identity import profiles
+from identity.components import components
 from identity.household import household
 from identity.models import Constraint, Merge, Profile, Record
 from identity.names import NOBODY
@@ -36,11 +37,12 @@ def context(request: HttpRequest, person: Person, listed: list[dict[str, Any]], 
     others = {it.id for it in holders if it.person != NOBODY} - against
     silent = {it.id for it in holders if not it.strong and it.person == NOBODY}
     hold = bridges.holding(_edges(links, decided, person.record_ids), _by_value(links), against, others, silent)
-    weak = hold.pair if hold and hold.parts else None
+    act = _act_alone(links, decided, person.record_ids)
+    weak = act.pairs if act else [hold.pair] if hold and hold.pair and hold.parts else []
     return {
         "picture": graph.draw(_nodes(listed), [*links, *by_hand(decided)], weak=weak) if listed else "",
         "links": _links(person, links, called),
-        "why": _why(hold, links, called, _shown(person)) if hold else None,
+        "why": act.why() if act else _why(hold, links, called, _shown(person)) if hold else None,
         "against": against,
         "household": _household(request, person, at=at),
         "decisions": _decisions(decided, called),
@@ -69,6 +71,34 @@ def _edges(links: Iterable[LinkView], decided: Iterable[Constraint], inside: Col
         if it.verdict == Constraint.Verdict.MUST_LINK and it.left_id in inside and it.right_id in inside:
             found[it.left_id, it.right_id] = float("inf")
     return found
+
+
+class _Act(NamedTuple):
+    """What a steward decided at one moment, without which there would be so many `parts`."""
+
+    actor: str
+    at: datetime
+    pairs: list[Pair]
+    parts: int
+
+    def why(self) -> dict[str, Any]:
+        """As `_why`."""
+        return {"alone": self.parts, "odd": False, "who": actors([self.actor])[self.actor], "at": self.at}
+
+
+def _act_alone(links: Iterable[LinkView], decided: Iterable[Constraint], inside: Collection[UUID]) -> _Act | None:
+    """The latest act that alone holds the records together: of what a person joined a person asks first whether it was right."""
+    acts: dict[tuple[datetime, str], list[Pair]] = {}
+    for it in decided:
+        if it.verdict == Constraint.Verdict.MUST_LINK:
+            acts.setdefault((it.at, it.actor), []).append((it.left_id, it.right_id))
+    linked = [(it.left, it.right) for it in links]
+    for at, actor in sorted(acts, reverse=True):
+        others = [pair for act, pairs in acts.items() if act != (at, actor) for pair in pairs]
+        parts = len(components(inside, [*linked, *others]))
+        if parts > 1:
+            return _Act(actor, at, acts[at, actor], parts)
+    return None
 
 
 def _by_value(links: Iterable[LinkView]) -> dict[UUID, dict[Pair, float]]:

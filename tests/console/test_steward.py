@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from identity import decide, quality
+from identity import decide, quality, review
 from identity.models import Constraint, Record, Review, Suspect
 from identity.observe import observe
 from identity.suspects import LINE
@@ -216,6 +216,11 @@ def test_the_quality_page_names_who_may_be_two_people(world: World) -> None:
         chosen = page_of(client, reverse("admin:console_quality") + f"?reason={reason}")[1]
         assert ("Compare the two" in chosen) == found, reason
     assert not shows(text, ALICE)
+    [question] = Review.objects.filter(reason="suspect")
+    parted = review.answer([question.id], "different", by=STEWARD, at=NOW)
+    assert "No profile contradicts itself" in page_of(client, reverse("admin:console_quality"))[1]
+    assert parted.batch is not None
+    review.undo(parted.batch, by=STEWARD, at=NOW)
     [suspect] = Suspect.objects.all()
     client.post(reverse("admin:console_quality_clear"), {"profile": suspect.profile_id})
     assert Suspect.objects.get().cleared_by
