@@ -13,14 +13,23 @@ from identity.suspects import Pair, spanning
 
 _TRIES = 10  # candidates for each that is shown: some hold nothing together, and whole profiles are joined pair by pair
 # A pair that shares an identifier, or about which a person decided, is not joined by likeness alone.
-_LIKE = """
-SELECT a.profile_id, l.left_id, l.right_id, l.probability, (s.reasons->>'likeness')::int FROM identity_link l
-JOIN identity_record a ON a.id = l.left_id JOIN identity_record b ON b.id = l.right_id AND b.profile_id = a.profile_id
-LEFT JOIN identity_suspect s ON s.profile_id = a.profile_id AND s.cleared_by = ''
+_ALONE = """
+JOIN identity_record b ON b.id = l.right_id AND b.profile_id = a.profile_id
 WHERE l.rule = 'similar'
 AND NOT EXISTS (SELECT FROM identity_link o WHERE o.left_id = l.left_id AND o.right_id = l.right_id AND o.rule <> 'similar')
 AND NOT EXISTS (SELECT FROM identity_constraint c WHERE c.left_id = l.left_id AND c.right_id = l.right_id)
-ORDER BY 5, l.probability LIMIT %s
+"""
+# Two statements, so that each reads what it shows: of suspects there are few, and links have an index by probability.
+_NAME_ALONE = f"""
+SELECT a.profile_id, l.left_id, l.right_id, l.probability, s.beside FROM (
+    SELECT profile_id, (reasons->>'likeness')::int AS beside FROM identity_suspect
+    WHERE cleared_by = '' AND jsonb_exists(reasons, 'likeness') ORDER BY 2 LIMIT %s) s
+JOIN identity_record a ON a.profile_id = s.profile_id JOIN identity_link l ON l.left_id = a.id {_ALONE}
+ORDER BY s.beside, l.probability
+"""
+_LIKE = f"""
+SELECT a.profile_id, l.left_id, l.right_id, l.probability, NULL FROM identity_link l
+JOIN identity_record a ON a.id = l.left_id {_ALONE} ORDER BY l.probability LIMIT %s
 """
 _INSIDE = """
 SELECT a.profile_id, l.left_id, l.right_id, max(coalesce(l.probability, 1)) FROM identity_record a
@@ -54,7 +63,7 @@ class Unsure(NamedTuple):
 def by_likeness(limit: int) -> list[Unsure]:
     """Profiles that likeness alone holds together somewhere, each once: first those of whom nothing but name and place agrees
     (as the last look found), by how much speaks against them; then the least sure."""
-    (rows,) = together((_LIKE, [limit * _TRIES]))
+    rows = [row for found in together((_NAME_ALONE, [limit]), (_LIKE, [limit * _TRIES])) for row in found]
     needed = _needed([row[0] for row in rows])
     found: dict[UUID, Unsure] = {}
     for profile, left, right, probability, beside in rows:
